@@ -1,0 +1,192 @@
+"""Publish: make events durable, materialize them, move the mark.
+
+One publish covers every append before it, so that many processes share one sync. All of it is done
+under publish.lock, in the order of DESIGN section 4. Recovery is this and nothing else.
+"""
+
+import time
+from pathlib import Path
+
+from authlog._engine import files, log, rotation, snapshot, telling
+from authlog._engine import mark as marks
+from authlog._engine.handle import Appended, Handle
+from authlog._engine.mark import Mark
+from authlog._engine.materialize import Shower
+from authlog._engine.snapshot import Found
+from authlog._engine.text import Undecodable
+from authlog.errors import LockTimeout, NotMaterialized, NotWritten
+from authlog.events import Event
+
+ROUNDS = 3  # looks at auth.json in one publish: another program may write on and on
+TRIES = 2  # publishes in a row: what was written last is told by the one that comes next
+WRITING = 0.1  # s that an auth.json may be unreadable because it is just being written
+
+
+class Gone(Exception):
+    """The appended line is not in the log and never will be."""
+
+
+def publish(
+    handle: Handle, mine: Appended | None = None, timeout: float | None = None
+) -> list[Event]:
+    """Return when everything appended so far, `mine` with it, is durable and shown.
+
+    Waits for publish.lock up to `timeout` seconds, `lock_timeout` if it is None, and returns
+    without it if another process publishes `mine` meanwhile. Returns what foreign writes were told
+    as on the way.
+
+    Raises:
+        NoLog: there is no segment.
+        Gone: `mine` is not in the log.
+        LockTimeout: another process held the lock too long.
+        OSError: the disk refused the sync and a new segment too.
+        NotMaterialized: durable, but auth.json could not be rebuilt.
+        LogCorrupted, UnknownFormat: see `Handle.appending`.
+    """
+    wait = handle.lock_timeout if timeout is None else timeout
+    told: list[Event] = []
+    for _ in range(TRIES):
+        if not handle.publish_lock.acquire(wait, lambda: _acknowledged(handle, mine)):
+            break
+        try:
+            if _Publish(handle, told).run(mine):
+                break
+        finally:
+            handle.publish_lock.release()
+    return told
+
+
+def _acknowledged(handle: Handle, mine: Appended | None) -> bool:
+    """Whether another process has published `mine`: what step 1 asks, asked without the lock."""
+    file = handle.mark_file
+    if mine is None or file is None:
+        return False
+    mark = marks.decode(files.read(file.fd, marks.SIZE, 0))
+    return (
+        mark is not None and not mark.owes and _covers(handle, mark, mine) and handle.contains(mine)
+    )
+
+
+def _covers(handle: Handle, mark: Mark, mine: Appended) -> bool:
+    """Whether the mark says that `mine` is durable and shown, and auth.json bears it out."""
+    return (
+        mark.boot is not None
+        and mark.boot == handle.boot
+        and mark.shown >= mine.seq
+        and (mark.segment, mark.offset) >= (mine.segment.number, mine.end)
+        and mark.after is not None
+        and snapshot.identity(files.stat(handle.layout.snapshot)) == mark.after
+    )
+
+
+class _Publish:
+    """One publish, under publish.lock."""
+
+    def __init__(self, handle: Handle, told: list[Event]) -> None:
+        self.handle = handle
+        self.told = told
+        self.tail = handle.newest()
+        self.shower = Shower(handle)
+
+    def run(self, mine: Appended | None) -> bool:
+        """Do it; False if auth.json was written again and again, and still is to be looked at."""
+        handle, mark = self.handle, self.handle.mark
+        if mine is not None:
+            if not handle.contains(mine):
+                raise Gone
+            if mark is not None and _covers(handle, mark, mine):
+                self.shower.pay(mark)
+                return True
+        self.first_look = handle.is_first_look(mark)
+        self._recover(mark)
+        self._make_durable()
+        for _ in range(ROUNDS):
+            self._look()
+            if self.shower.show(self.tail):
+                handle.remember(self.tail)
+                rotation.rotate_if_due(handle, self.tail)
+                return True
+        return False
+
+    def _recover(self, mark: Mark | None) -> None:
+        """Make the names durable that a crash may have left undone; judge and cut its tail."""
+        handle, layout = self.handle, self.handle.layout
+        if mark is None:
+            handle.sync_names()
+        elif mark.segment < self.tail.segment.number:
+            files.sync_folder(layout.folder)
+        if self.first_look:
+            with handle.appending():
+                pass
+        if handle.syncing():
+            # The kernel reports a failed sync once, and whoever it was reported to is gone.
+            rotation.next_segment(handle)
+
+    def _make_durable(self) -> None:
+        """Sync what was appended up to now: that, and not what comes later, is published."""
+        handle, mark = self.handle, self.handle.mark
+        tail, rest = log.read_to_end(handle.newest())
+        named = mark is not None and mark.segment == tail.segment.number
+        log.torn_tail(tail, rest, mark.seq if mark is not None and named else 0)
+        if mark is None or not named or mark.offset < tail.offset:
+            handle.say_syncing(True)
+            try:
+                files.sync(tail.segment.file.fd)
+            except OSError:
+                tail = rotation.next_segment(handle)
+            handle.say_syncing(False)
+        self.tail = handle.tail = tail
+
+    def _look(self) -> None:
+        """Tell what other programs wrote into auth.json, and into the file it replaced."""
+        handle, shower = self.handle, self.shower
+        before = len(self.told)
+        found = self._unknown(handle.layout.snapshot)
+        if found is None:
+            shower.see(files.stat(handle.layout.snapshot))
+        elif shower.is_shown(found):
+            shower.see_ours(found)
+        else:
+            shower.see_foreign(found)
+            self._tell(found, replaced=False)
+        replaced = self._unknown(handle.layout.next)
+        if replaced is not None:
+            self._tell(replaced, replaced=True)
+        if len(self.told) > before:
+            self._make_durable()
+
+    def _unknown(self, path: Path) -> Found | None:
+        """Return what stands at `path` if it is neither ours nor looked at already."""
+        identity = snapshot.identity(files.stat(path))
+        if identity is None or self.shower.knows(identity):
+            return None
+        end = time.monotonic() + WRITING
+        while True:
+            found = snapshot.read(path)
+            try:
+                if found is not None:
+                    snapshot.parse(found.content)
+                return found
+            except Undecodable:
+                if time.monotonic() >= end:
+                    return found
+            time.sleep(WRITING / 20)
+
+    def _tell(self, found: Found, *, replaced: bool) -> None:
+        handle = self.handle
+        try:
+            appended = telling.tell(
+                handle,
+                self.tail,
+                handle.mark,
+                found,
+                first_look=self.first_look,
+                replaced=replaced,
+            )
+        except (NotWritten, LockTimeout) as error:
+            self.shower.leave(self.tail)
+            number = error.errno if isinstance(error, NotWritten) else None
+            raise NotMaterialized(handle.layout.snapshot, self.tail.seq, number) from error
+        self.shower.account(found.identity)
+        if appended is not None and appended.event is not None:
+            self.told.append(appended.event)

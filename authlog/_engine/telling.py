@@ -1,0 +1,120 @@
+"""Telling a foreign write as an event: what it meant, in the light of every state there was."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from authlog import credentials
+from authlog._engine import codec, foreign, history, quarantine, snapshot
+from authlog._engine.codec import Draft
+from authlog._engine.foreign import Adopt, Heal, Nothing, Shown
+from authlog._engine.handle import Appended, Handle
+from authlog._engine.log import Tail
+from authlog._engine.mark import Mark
+from authlog._engine.snapshot import Found
+from authlog._engine.state import State
+from authlog._engine.text import Undecodable
+from authlog import events
+
+
+class _Past(Struct, frozen=True):
+    """What the log knows that bears on a file: whether it was told, and what auth.json showed.
+
+    `equal` are the earlier states that say what the file says.
+    """
+
+    told: bool
+    published: Shown
+    earlier: tuple[Shown, ...]
+    equal: tuple[Shown, ...]
+
+
+def tell(
+    handle: Handle, tail: Tail, mark: Mark | None, found: Found, *, first_look: bool, replaced: bool
+) -> Appended | None:
+    """Append what a foreign file meant; None if it says nothing.
+
+    `first_look` is the first since a boot, `replaced` a file that a publish has put out of place:
+    one that cannot be read, or says what we once said, says nothing there.
+
+    Raises:
+        NotWritten, LockTimeout: it could not be appended.
+    """
+    try:
+        content = snapshot.parse(found.content)
+    except Undecodable:
+        return None if replaced else _quarantine(handle, found)
+    omitted = tuple(name for name in content if not credentials.can_be_filed(name))
+    entries = {name: raw for name, raw in content.items() if name not in omitted}
+    past = _recall(handle, tail, mark, found, entries)
+    if past.told or (replaced and past.equal):
+        return None
+    mtime = found.identity[1]
+    if first_look and any(state.ended and mtime < state.ended for state in past.equal):
+        return None  # a rename of ours that did not reach the disk
+    return _append(handle, found, past, entries, omitted)
+
+
+def _quarantine(handle: Handle, found: Found) -> Appended:
+    path = quarantine.unreadable_snapshot(handle.layout, found.content)
+    quarantine.keep(handle.layout, path, found.content)
+    draft = Draft(kind="quarantine", file=path.name)
+    return handle.append(lambda state: draft, own=False)
+
+
+def _append(
+    handle: Handle, found: Found, past: _Past, entries: Mapping[str, bytes], omitted: tuple[str, ...]
+) -> Appended | None:
+    said: list[Draft] = []
+
+    def decide(state: State) -> Draft | None:
+        intent = foreign.read_intent(
+            past.published, past.earlier, state.shown(), entries, found.identity[1]
+        )
+        assert handle.tail is not None
+        mark = foreign.told(found, handle.tail.id)
+        match intent:
+            case Nothing():
+                return None
+            case Heal(base):
+                said.append(Draft(kind="heal", told=mark, base=base))
+            case Adopt(base, patch):
+                said.append(
+                    Draft(
+                        kind="adopt",
+                        value={state.name(name): raw for name, raw in patch.items()},
+                        accounts=frozenset(
+                            state.name(name) for name in patch if name in state.use
+                        ),
+                        told=mark,
+                        base=base,
+                        found=events.Found(omitted=omitted) if omitted else None,
+                    )
+                )
+        return said[0]
+
+    appended = handle.append(decide, own=False)
+    return appended if said else None
+
+
+def _recall(
+    handle: Handle, tail: Tail, mark: Mark | None, found: Found, entries: Mapping[str, bytes]
+) -> _Past:
+    shown_seq = mark.shown if mark is not None and mark.shown else tail.seq
+    told = foreign.told(found, tail.id)
+    published, earlier, equal = Shown(0, {}), list[Shown](), list[Shown]()
+    before: State | None = None
+    was_told = False
+    for line, at in history.walk(history.parts(handle, tail)):
+        public = line.public
+        was_told = was_told or public.told == told
+        if before is not None:
+            past = Shown(public.seq - 1, before.shown(), codec.time_ns(public.time))
+            if foreign.says(past, entries):
+                equal.append(past)
+            if public.seq <= shown_seq and foreign.is_recent(past, found.identity[1]):
+                earlier.append(past)
+        before = at.state
+        if public.seq == shown_seq and at.state is not None:
+            published = Shown(public.seq, at.state.shown())
+    return _Past(was_told, published, tuple(earlier[::-1]), tuple(equal))

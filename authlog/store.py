@@ -1,0 +1,504 @@
+"""AuthLog: the store of one auth.json. See the package's docstring for the life of one."""
+
+import os
+import time
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from authlog import credentials
+from authlog._engine import files, history, opening, reading, safety
+from authlog._engine import verify as verifying
+from authlog._engine.codec import Draft
+from authlog._engine.handle import Appended, Handle, NoLog, View
+from authlog._engine.layout import Layout, default_path
+from authlog._engine.log import Tail
+from authlog._engine.publish import Gone, publish
+from authlog._engine.state import Filed, State
+from authlog.credentials import Credential
+from authlog.errors import (
+    AuthLogError,
+    Conflict,
+    InvalidCredential,
+    LockTimeout,
+    LogCorrupted,
+    NotDurable,
+    NotMaterialized,
+    NotWritten,
+    PublishTimeout,
+    SecretErased,
+    StaleToken,
+    Unacknowledged,
+    not_written,
+)
+from authlog.events import Event, Kind
+from authlog.health import Health
+
+StrPath = str | os.PathLike[str]
+
+WATCH_EVERY = 0.02  # s between two looks at the mark
+
+_handles: "weakref.WeakSet[Handle]" = weakref.WeakSet()
+
+
+def _start_anew_in_child() -> None:
+    for handle in _handles:
+        handle.start_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_anew_in_child)
+
+
+class AuthLog:
+    """The logins in one auth.json, which several processes may change at once.
+
+    Reading takes no lock and creates nothing. A change returns when it is durable and auth.json
+    shows it; each is one event. Threads may share an AuthLog, a forked child may go on with its
+    parent's, and any number of them may be open on one file.
+
+    Args:
+        path: the auth.json, which need not exist; None for `AUTHLOG_PATH`, else opencode's own.
+        program: the name under which changes are told; None for that of this process.
+        lock_timeout: seconds to wait for another process before giving up.
+    """
+
+    def __init__(
+        self, path: StrPath | None = None, *, program: str | None = None, lock_timeout: float = 10.0
+    ) -> None:
+        self._handle = Handle(
+            Layout(default_path() if path is None else Path(path)), program, lock_timeout
+        )
+        self._views: dict[str, tuple[bytes, Credential]] = {}
+        _handles.add(self._handle)
+
+    def __repr__(self) -> str:
+        return f"AuthLog({str(self.path)!r})"
+
+    @property
+    def path(self) -> Path:
+        """The snapshot: the real file behind a symbolic link."""
+        return self._handle.layout.snapshot
+
+    # Reading
+
+    def get(self, provider: str) -> Credential | None:
+        """Return the credential filed under `provider`, None if there is none.
+
+        Raises:
+            SnapshotCorrupted, LogCorrupted, UnknownFormat: it is not known.
+            UnsafePermissions: others could have written it.
+        """
+        state = self._state()
+        filed = state.filed.get(state.name(provider))
+        if filed is None and provider.endswith("/"):
+            filed = state.filed.get(state.name(provider.rstrip("/")))
+        return None if filed is None else self._view(provider, filed.raw)
+
+    def all(self) -> dict[str, Credential]:
+        """Return every credential by the name it is filed under.
+
+        Raises: as `get`.
+        """
+        return self._views_of(self._state())
+
+    def seq(self, provider: str | None = None) -> int:
+        """Return the seq of the last change to `provider`, 0 if it is absent; without one, the
+        newest published seq, 0 if there is no log.
+
+        Raises: as `get`.
+        """
+        try:
+            tail = self._published().tail
+        except NoLog:
+            return 0
+        if provider is None:
+            return tail.seq
+        return _last_change(_known(tail.state), provider)
+
+    def at(self, when: int | datetime) -> dict[str, Credential]:
+        """Return the state after event `when`, or after the last event up to that time.
+
+        A datetime without a zone is local time.
+
+        Raises:
+            SecretErased: its secrets were erased.
+            ValueError: there is no such event.
+        """
+        try:
+            tail = self._published().tail
+        except NoLog:
+            if isinstance(when, int) and when != 0:
+                raise ValueError(f"there is no event {when}: there is no log yet") from None
+            return {}
+        seq = when if isinstance(when, int) else history.last_before(self._handle, tail, _ns(when))
+        return self._views_of(history.state_at(self._handle, tail, seq))
+
+    def history(self, provider: str | None = None, *, after: int = 0) -> Iterator[Event]:
+        """Yield what was published, oldest first: all events, or those that changed `provider`.
+
+        Raises:
+            LogCorrupted, UnknownFormat: a line can't be read; what comes before it is yielded.
+        """
+        try:
+            tail = self._published().tail
+        except NoLog:
+            return
+        name = None if provider is None else _known(tail.state).name(provider.rstrip("/"))
+        for event in history.events(self._handle, tail, after):
+            if name is None or (name in event.providers and event.kind != "checkpoint"):
+                yield event
+
+    def watch(self, after: int | None = None) -> Iterator[Event]:
+        """Yield every event after seq `after`, or from now on, as it is published; blocks for the
+        next one, and sees it within 20 ms."""
+        seen = self.seq() if after is None else after
+        while True:
+            if self.seq() > seen:
+                for event in self.history(after=seen):
+                    seen = event.seq
+                    yield event
+            else:
+                time.sleep(WATCH_EVERY)
+
+    def verify(self, *, progress: Callable[[int, int], None] | None = None) -> Health:
+        """Read everything and return how it stands; changes nothing.
+
+        `progress` is told how many bytes were read, of how many.
+
+        Raises:
+            UnknownFormat: a line is of a newer authlog.
+        """
+        return verifying.verify(self._handle, progress)
+
+    # Changing: durable on return, one event each
+
+    def set(
+        self,
+        provider: str,
+        credential: Credential | Mapping[str, object],
+        *,
+        expect: int | None = None,
+    ) -> Event:
+        """File a credential, in the place of the one there was.
+
+        A typed view keeps the members it doesn't know of a credential of the same type. With
+        `expect` it is filed only if the provider's last change is that seq (0: it is absent).
+
+        Raises:
+            InvalidCredential, Conflict, LockTimeout, NotWritten, Corruption, UnknownFormat,
+            UnsafePermissions: nothing was changed.
+            Unacknowledged: it is in the log, and `settle` tells whether it is durable.
+            NotMaterialized: it is durable, and auth.json could not be rebuilt.
+        """
+        name = credentials.provider_name(provider)
+        given = _given(name, credential)
+
+        def decide(state: State) -> Draft | Exception | None:
+            if refusal := _unexpected(state, name, expect):
+                return refusal
+            return _draft("set", state, {name: _merged(state, name, given)})
+
+        return _event(self._change(decide))
+
+    def update(self, provider: str, **members: object) -> Event:
+        """Change members of a credential and keep the others, known or not; None removes one.
+
+        Raises:
+            KeyError: there is no such credential.
+            Otherwise as `set`.
+        """
+        name = credentials.provider_name(provider)
+        given = credentials.encoded_members(name, members)
+
+        def decide(state: State) -> Draft | Exception | None:
+            filed = state.filed.get(state.name(name))
+            if filed is None:
+                return KeyError(name)
+            try:
+                raw = credentials.updated(name, filed.raw, given)
+            except InvalidCredential as error:
+                return error
+            return _draft("set", state, {name: raw})
+
+        return _event(self._change(decide))
+
+    def remove(self, provider: str, *, expect: int | None = None) -> Event | None:
+        """Remove a credential; None if there was none. Its history stays, and a way back.
+
+        Raises: as `set`.
+        """
+        name = credentials.provider_name(provider)
+
+        def decide(state: State) -> Draft | Exception | None:
+            if refusal := _unexpected(state, name, expect):
+                return refusal
+            if state.name(name) not in state.filed:
+                return None
+            return _draft("remove", state, {name: None})
+
+        return self._change(decide)
+
+    def change(self, patch: Mapping[str, Credential | Mapping[str, object] | None]) -> Event:
+        """Change several providers at once, all or none; None removes one.
+
+        Raises: as `set`.
+        """
+        given = {
+            credentials.provider_name(provider): None
+            if credential is None
+            else _given(credentials.provider_name(provider), credential)
+            for provider, credential in patch.items()
+        }
+        if not given or len(given) != len(patch):
+            raise ValueError("a change needs providers, each of them once")
+
+        def decide(state: State) -> Draft | Exception | None:
+            raws = {
+                name: None if what is None else _merged(state, name, what)
+                for name, what in given.items()
+            }
+            return _draft("set" if any(raws.values()) else "remove", state, raws)
+
+        return _event(self._change(decide))
+
+    def restore(self, provider: str, seq: int, *, force: bool = False) -> Event:
+        """Bring a credential back as it was after event `seq`; if it was absent, it is removed.
+
+        Raises:
+            StaleToken: it is an OAuth login that was refreshed since, and `force` is not set: the
+                spent refresh token could revoke the login.
+            SecretErased: its secrets were erased.
+            ValueError: there is no such event.
+            Otherwise as `set`.
+        """
+        name = credentials.provider_name(provider)
+        while True:
+            tail = self._begun().tail
+            looked = _last_change(_known(tail.state), name)
+            filed = self._filed_at(name, seq, tail, force=force)
+
+            def decide(
+                state: State, filed: Filed | None = filed, looked: int = looked
+            ) -> Draft | Exception | None:
+                if _last_change(state, name) != looked:
+                    return _Changed()
+                return _draft("restore", state, {name: filed.raw if filed else None})
+
+            try:
+                return _event(self._change(decide))
+            except _Changed:
+                continue  # its history is another one now: look again
+
+    def adopt(self) -> Event | None:
+        """Tell what other programs wrote into auth.json now, not at the next change.
+
+        Returns the newest event told, None if there was nothing to tell. Without a log it begins
+        one and returns `init`.
+
+        Raises:
+            LockTimeout, NotWritten, Corruption, UnknownFormat, NotMaterialized: as `set`.
+        """
+        safety.check(self.path, files.stat(self.path))
+        try:
+            told = self._publish_or_refuse()
+        except (NoLog, FileNotFoundError):
+            try:
+                told = [event] if (event := opening.init(self._handle)) else []
+            except OSError as error:
+                raise _refused(self._handle, error) from error
+            self._publish_or_refuse()
+        return told[-1] if told else None
+
+    def settle(self) -> bool:
+        """Tell whether the last change made by this thread is durable, after Unacknowledged or a
+        signal.
+
+        True: it is. False: it is not in the log and never will be.
+
+        Raises:
+            Unacknowledged: it is still not known; try again.
+        """
+        mine: Appended | None = getattr(self._handle.mine, "appended", None)
+        if mine is None:
+            return False
+        try:
+            self._publish(mine)
+        except NotMaterialized:
+            return True
+        except NotDurable as error:
+            if isinstance(error.__cause__, Gone | NoLog):
+                return False
+            raise
+        return True
+
+    # Inside
+
+    def _published(self) -> View:
+        view = reading.read(self._handle)
+        self._handle.world.answered(view.tail.seq)
+        return view
+
+    def _begun(self) -> View:
+        """Return what was published, of a log that is begun if there is none."""
+        try:
+            return self._published()
+        except NoLog:
+            self.adopt()
+            return self._published()
+
+    def _state(self) -> State:
+        """Return the state to answer from: the log's, else that of an auth.json without one."""
+        try:
+            return _known(self._published().tail.state)
+        except NoLog:
+            entries = opening.read_plain(self._handle)[1]
+        except LogCorrupted as error:
+            entries = reading.shown_despite(self._handle, error)
+        return State({name: Filed(raw, 0) for name, raw in entries.items()}, {})
+
+    def _view(self, name: str, raw: bytes) -> Credential:
+        kept = self._views.get(name)
+        if kept is None or kept[0] != raw:
+            self._views[name] = kept = (raw, credentials.parse(raw))
+        return kept[1]
+
+    def _views_of(self, state: State) -> dict[str, Credential]:
+        return {name: self._view(name, filed.raw) for name, filed in state.filed.items()}
+
+    def _change(self, decide: Callable[[State], Draft | Exception | None]) -> Event | None:
+        """Append what is decided on and publish it; a refusal is raised when it is as durable as
+        the state it rests on."""
+        refusals: list[Exception] = []
+
+        def drafted(state: State) -> Draft | None:
+            outcome = decide(state)
+            if isinstance(outcome, Exception):
+                refusals.append(outcome)
+                return None
+            return outcome
+
+        appended = self._append(drafted)
+        self._publish(appended)
+        self._handle.world.answered(appended.seq)
+        if refusals:
+            raise refusals[0]
+        return appended.event
+
+    def _append(self, decide: Callable[[State], Draft | None]) -> Appended:
+        handle = self._handle
+        handle.mine.appended = None
+        safety.check(self.path, files.stat(self.path))
+        try:
+            while True:
+                try:
+                    return handle.append(decide)
+                except (NoLog, FileNotFoundError):
+                    opening.init(handle)
+        except OSError as error:
+            raise _refused(handle, error) from error
+
+    def _publish(self, mine: Appended) -> None:
+        event, path = mine.event, mine.segment.path
+        try:
+            publish(self._handle, mine)
+        except NotMaterialized as error:
+            raise NotMaterialized(error.path, mine.seq, error.errno) from error
+        except LockTimeout as error:
+            if event is None:
+                raise
+            raise PublishTimeout(event, error.path, error.timeout, error.holder) from error
+        except (Gone, NoLog) as error:
+            if event is None:
+                raise NotWritten(path, None) from error
+            raise NotDurable(event, path, None) from error
+        except OSError as error:
+            if event is None:
+                raise _refused(self._handle, error) from error
+            raise NotDurable(event, path, error.errno) from error
+        except AuthLogError as error:
+            if event is None:
+                raise
+            raise Unacknowledged(event) from error
+
+    def _publish_or_refuse(self) -> list[Event]:
+        try:
+            return publish(self._handle)
+        except (AuthLogError, FileNotFoundError):
+            raise
+        except OSError as error:
+            raise _refused(self._handle, error) from error
+
+    def _filed_at(self, name: str, seq: int, tail: Tail, *, force: bool) -> Filed | None:
+        handle = self._handle
+        try:
+            filed = history.state_at(handle, tail, seq).filed.get(_known(tail.state).name(name))
+        except SecretErased as error:
+            raise SecretErased(error.seq, name) from None
+        if filed is not None and filed.refresh is not None and not force:
+            for event in self.history(name, after=seq):
+                change = event.providers[_known(tail.state).name(name)]
+                refresh = change.members.get("refresh") if change else None
+                if refresh not in (None, filed.refresh):
+                    raise StaleToken(name, seq, event.time)
+        return filed
+
+
+class _Changed(Exception):
+    """The provider was changed while its history was looked at."""
+
+
+def _known(state: State | None) -> State:
+    assert state is not None  # a tail that was published has one
+    return state
+
+
+def _last_change(state: State, provider: str) -> int:
+    filed = state.filed.get(state.name(provider)) or state.filed.get(
+        state.name(provider.rstrip("/"))
+    )
+    return filed.seq if filed else 0
+
+
+def _unexpected(state: State, provider: str, expect: int | None) -> Conflict | None:
+    actual = _last_change(state, provider)
+    return None if expect in (None, actual) else Conflict(provider, expect or 0, actual)
+
+
+def _given(name: str, credential: Credential | Mapping[str, object]) -> Credential | bytes:
+    """Return a view as it is, anything else as JSON text: no caller's code runs under a lock."""
+    if isinstance(credential, Credential):
+        credentials.to_text(name, credential)
+        return credential
+    return credentials.to_text(name, credential)
+
+
+def _merged(state: State, name: str, given: Credential | bytes) -> bytes:
+    if isinstance(given, bytes):
+        return given
+    filed = state.filed.get(state.name(name))
+    return credentials.to_text(name, given, filed.raw if filed else None)
+
+
+def _draft(kind: Kind, state: State, raws: Mapping[str, bytes | None]) -> Draft:
+    value = {state.name(name): raw for name, raw in raws.items()}
+    return Draft(
+        kind=kind,
+        value=value,
+        accounts=frozenset(name for name in value if state.is_account(name)),
+    )
+
+
+def _event(event: Event | None) -> Event:
+    assert event is not None  # only `remove` decides on nothing
+    return event
+
+
+def _refused(handle: Handle, error: OSError) -> OSError:
+    return error if isinstance(error, AuthLogError) else not_written(handle.layout.folder, error)
+
+
+def _ns(when: datetime) -> int:
+    since = when.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1_000
