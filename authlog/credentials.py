@@ -238,14 +238,13 @@ def _checked(provider: str, raw: bytes) -> bytes:
 
 
 def _hold_to_shape(members: Mapping[str, Raw], view: type[_Known]) -> None:
-    fields = {field.name: field for field in msgspec.structs.fields(view)}
     for name, decoder in _known_members(view).items():
         if name in members:
             try:
                 text.decode(decoder, bytes(members[name]))
             except text.Undecodable as error:
                 raise text.Undecodable(f"$.{name}: {error}") from None
-        elif fields[name].required:
+        elif name not in _optional_members(view):
             raise text.Undecodable(f"$.{name}: missing from a credential of type {view.type}")
 
 
@@ -322,6 +321,12 @@ def _known_members(view: type[_Known]) -> dict[str, msgspec.json.Decoder[object]
         for field in msgspec.structs.fields(view)
         if field.name != "extra"
     }
+
+
+@cache
+def _optional_members(view: type[_Known]) -> frozenset[str]:
+    fields = msgspec.structs.fields(view)
+    return frozenset(field.name for field in fields if not field.required)
 
 
 def _without_none(hint: object) -> object:

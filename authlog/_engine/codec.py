@@ -110,7 +110,7 @@ def fingerprint(member: bytes | Raw, key: bytes) -> str:
 def timestamp(now_ns: int) -> str:
     """Return ns since 1970 as it stands in a line: UTC with six digits of a second."""
     moment = _EPOCH + timedelta(microseconds=now_ns // 1000)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}Z"
+    return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def time_ns(time: str) -> int:

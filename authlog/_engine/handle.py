@@ -94,15 +94,13 @@ class Handle:
 
     def read_mark(self) -> Mark | None:
         """Return the mark there is now, None if there is none that is right."""
-        file = self._mark_file(files.WRITE)
+        self.mark_file = file = self._find_mark()
         self.mark = marks.decode(files.read(file.fd, marks.SIZE, 0)) if file else None
         return self.mark
 
     def move_mark(self, mark: Mark) -> None:
-        """Overwrite the mark."""
-        file = self._mark_file(files.WRITE) or OpenFile(
-            self.layout.mark, files.WRITE | files.CREATE
-        )
+        """Overwrite the mark, in the file that `read_mark` found."""
+        file = self.mark_file or OpenFile(self.layout.mark, files.WRITE | files.CREATE)
         files.write_at(file.fd, marks.encode(mark), 0)
         self.mark_file, self.mark = file, mark
 
@@ -121,15 +119,15 @@ class Handle:
         self.view = view
         return view
 
-    def _mark_file(self, flags: int) -> OpenFile | None:
+    def _find_mark(self) -> OpenFile | None:
         """Return published.json, opened anew if the name leads elsewhere now."""
         there, file = files.stat(self.layout.mark), self.mark_file
         if there is None:
             return None
-        if file is None or not file.writable or files.stat_open(file.fd).st_ino != there.st_ino:
-            safety.check(self.layout.mark, there)
-            self.mark_file = file = OpenFile(self.layout.mark, flags)
-        return file
+        if file and file.writable and files.stat_open(file.fd).st_ino == there.st_ino:
+            return file
+        safety.check(self.layout.mark, there)
+        return OpenFile(self.layout.mark, files.WRITE)
 
     # The newest segment, under a lock
 

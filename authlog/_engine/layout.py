@@ -27,10 +27,14 @@ class Layout:
         self.publish_lock = self.folder / "publish.lock"
         self.refresh_locks = self.folder / "refresh"
         self.quarantine = self.folder / "quarantine"
+        self._segments: dict[int, Path] = {}
 
     def segment(self, number: int) -> Path:
         """Return the path of segment `number`: 1, 2, 3 ..."""
-        return self.folder / f"{number:06d}.jsonl"
+        path = self._segments.get(number)
+        if path is None:
+            self._segments[number] = path = self.folder / f"{number:06d}.jsonl"
+        return path
 
     def segment_being_written(self, number: int) -> Path:
         """Return the path at which segment `number` is written before it gets its name."""

@@ -197,13 +197,12 @@ def read_to_end(tail: Tail) -> tuple[Tail, Rest | None]:
     A tail that the file no longer bears out (cut, or other lines) is forgotten, the segment
     replayed.
     """
-    data = b""
-    if files.stat_open(tail.segment.file.fd).st_size >= tail.offset:
-        data = files.read_all(tail.segment.file.fd, tail.offset)
-        if not data:
-            return tail, None
-        folded, rest = fold(tail, data)
+    fd = tail.segment.file.fd
+    size = files.stat_open(fd).st_size
+    if size == tail.offset:
+        return tail, None
+    if size > tail.offset:
+        folded, rest = fold(tail, files.read(fd, size - tail.offset, tail.offset))
         if rest is None or folded.offset > tail.offset or tail.offset == 0:
             return folded, rest
-    start = Tail(tail.segment)
-    return fold(start, files.read_all(start.segment.file.fd))
+    return fold(Tail(tail.segment), files.read_all(fd))

@@ -8,7 +8,7 @@ import msgspec
 
 from authlog._engine import codec, files, snapshot
 from authlog._engine import mark as marks
-from authlog._engine.files import OpenFile, Stat
+from authlog._engine.files import OpenFile
 from authlog._engine.handle import Handle
 from authlog._engine.log import Tail
 from authlog._engine.mark import Mark
@@ -46,10 +46,9 @@ class Shower:
         assert tail is not None
         return mark is not None and snapshot.digest(found.content, tail.id) == mark.digest
 
-    def see(self, stat: Stat | None) -> None:
+    def see(self, identity: Identity | None) -> None:
         """Take note of an auth.json that is known, or of none."""
         mark = self.handle.mark
-        identity = snapshot.identity(stat)
         if identity != self.seen or identity is None:
             self.seen = identity
             self.digest = mark.digest if mark and identity == mark.after else None

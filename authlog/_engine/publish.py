@@ -12,7 +12,7 @@ from authlog._engine import mark as marks
 from authlog._engine.handle import Appended, Handle
 from authlog._engine.mark import Mark
 from authlog._engine.materialize import Shower
-from authlog._engine.snapshot import Found
+from authlog._engine.snapshot import Found, Identity
 from authlog._engine.text import Undecodable
 from authlog.errors import LockTimeout, NotMaterialized, NotWritten
 from authlog.events import Event
@@ -125,7 +125,7 @@ class _Publish:
     def _make_durable(self) -> None:
         """Sync what was appended up to now: that, and not what comes later, is published."""
         handle, mark = self.handle, self.handle.mark
-        tail, rest = log.read_to_end(handle.newest())
+        tail, rest = log.read_to_end(handle.tail or handle.newest())
         named = mark is not None and mark.segment == tail.segment.number
         log.torn_tail(tail, rest, mark.seq if mark is not None and named else 0)
         if mark is None or not named or mark.offset < tail.offset:
@@ -141,35 +141,35 @@ class _Publish:
         """Tell what other programs wrote into auth.json, and into the file it replaced."""
         handle, shower = self.handle, self.shower
         before = len(self.told)
-        found = self._unknown(handle.layout.snapshot)
+        identity, found = self._unknown(handle.layout.snapshot)
         if found is None:
-            shower.see(files.stat(handle.layout.snapshot))
+            shower.see(identity)
         elif shower.is_shown(found):
             shower.see_ours(found)
         else:
             shower.see_foreign(found)
             self._tell(found, replaced=False)
-        replaced = self._unknown(handle.layout.next)
+        _, replaced = self._unknown(handle.layout.next)
         if replaced is not None:
             self._tell(replaced, replaced=True)
         if len(self.told) > before:
             self._make_durable()
 
-    def _unknown(self, path: Path) -> Found | None:
-        """Return what stands at `path` if it is neither ours nor looked at already."""
+    def _unknown(self, path: Path) -> tuple[Identity | None, Found | None]:
+        """Return which file stands at `path`; and what, if it is neither ours nor looked at yet."""
         identity = snapshot.identity(files.stat(path))
         if identity is None or self.shower.knows(identity):
-            return None
+            return identity, None
         end = time.monotonic() + WRITING
         while True:
             found = snapshot.read(path)
             try:
                 if found is not None:
                     snapshot.parse(found.content)
-                return found
+                return identity, found
             except Undecodable:
                 if time.monotonic() >= end:
-                    return found
+                    return identity, found
             time.sleep(WRITING / 20)
 
     def _tell(self, found: Found, *, replaced: bool) -> None:
