@@ -1,4 +1,87 @@
-"""An event and its line. (specification to come)"""
+"""An event and its line: the format, byte by byte.
+
+A segment is UTF-8 text of lines. A line is one JSON object, ends in one line break and has no
+other, and is framed exactly so, without whitespace between its tokens:
+
+    {"event":EVENT,"hash":HASH,"secret":SECRET}
+
+EVENT is the public part and never changes once it is written. HASH is BLAKE2b-256 of its bytes, 64
+hex digits. SECRET is the part that can be erased: `null` once it is, and until then
+
+    {"salt":SALT,"value":VALUE}
+
+with 16 random bytes as 32 hex digits, and the change itself. A member more, fewer, twice or in
+another place makes a line that is not whole: one flipped bit must not read as "erased".
+
+VALUE maps each provider that changed to its credential, null for removed. The state after an event
+is `{**state, **value}` without the nulls; that of an `init` or a `checkpoint` is its VALUE.
+Credentials are carried as the bytes they are, less the whitespace between tokens.
+
+EVENT has these members in this order:
+
+    v           1
+    seq         1, 2, 3 ... over the whole life of the log
+    synced      a seq up to which the log was known to be synced when this was written: that of the
+                last right mark the writer read; 0 in `init`; in a checkpoint, the floor it was
+                made from. Lines that are carried over into the next segment keep theirs
+    time        when, by the writer's clock: UTC, six digits of a second, "Z"
+    kind        init set remove use refresh adopt heal restore import checkpoint quarantine
+    writer      {"program","pid","host","user"}
+    providers   for each provider in VALUE: null for removed, else
+                {"type"?,"expires"?,"members","account"?,"seq"?}. `type` is a string of at most 32
+                of a-z 0-9 _ -, `expires` an integer of at most 64 bits; whatever else stands there
+                is fingerprinted. `members`: the fingerprint of each other member; of a value that
+                is no object, {"": fingerprint}. `account`: true for a credential that auth.json
+                does not show under its own name. `seq`: its last change, in a checkpoint
+    id          32 hex digits, the log's own; in `init` and every checkpoint. No output shows it
+    use         {provider: account or null}: which account auth.json shows as the provider from now
+                on; in a checkpoint, all of them
+    told        in `adopt` and `heal`: BLAKE2b-256, keyed with the id, of the foreign file:
+                "<inode> <mtime in ns> <size>\\n" in ASCII, then its bytes
+    base        in `adopt` and `heal`: the seq of the state that the foreign writer had read
+    found       {"omitted"?,"replaced"?}: names that could not be filed and were left out; providers
+                in which U+FFFD stands for a lone surrogate
+    dropped     {"first","last","hash"}: the events that a compaction dropped
+    gap         {"first","last"}: the events that a repair could not save
+    file        the name of the file in quarantine
+    by          the foreign program, as `writer`, where it is known
+    erased      in a checkpoint: the highest segment whose secrets are erased
+    commitment  BLAKE2b-256 of the salt's 16 bytes and the bytes of VALUE
+    prev        the HASH of the event before; 64 zeros in `init`
+
+`use`, `heal` and `quarantine` have the VALUE {}. A fingerprint is BLAKE2b of 4 bytes, keyed with
+the id's 16 bytes, over a member's JSON text as it stands in VALUE, as 8 hex digits.
+
+A line is whole if the frame is exact and both hash and commitment fit; right if also its seq and
+prev follow the line before. A whole line with a `v`, a kind or a member that is not listed here was
+written by a newer authlog: nothing is done to its log. The frame never changes.
+
+A log of two events, written by alice's pid 1 on box in the program "test". The id is also the key
+of the fingerprint of "k1" (with its quotes), 85fa1502:
+
+    {"event":{"v":1,"seq":1,"synced":0,"time":"2026-09-21T14:13:21.000000Z","kind":"init","w
+        riter":{"program":"test","pid":1,"host":"box","user":"alice"},"providers":{},"id":"cd072
+        cd8be6f9f62ac4c09c28206e7e3","commitment":"3e1e6757e6358e3fca6b8bea4a68aa42095834b493032
+        921939511ab71ef0fcd","prev":"00000000000000000000000000000000000000000000000000000000000
+        00000"},"hash":"4987df19640ff14facc9ed1fbc6946e708c8bcc3bee2c950e9986b87629d12f0","secre
+        t":{"salt":"5594aa6b342f5d0a3a5e4842fab428f7","value":{}}}
+    {"event":{"v":1,"seq":2,"synced":1,"time":"2026-09-21T14:13:22.000000Z","kind":"set","wr
+        iter":{"program":"test","pid":1,"host":"box","user":"alice"},"providers":{"groq":{"type"
+        :"api","members":{"key":"85fa1502"}}},"commitment":"1ff3a2c2668595437699002c48b17f6a1283
+        f0c818e1c7c0905d06f48e04d61c","prev":"4987df19640ff14facc9ed1fbc6946e708c8bcc3bee2c950e9
+        986b87629d12f0"},"hash":"8cf201faaae4ad99322a3aa0a7b14a8b8b8937b2926f9cb71b836f1663236e0
+        9","secret":{"salt":"62e6e282e5c1657c78c3a967b36711eb","value":{"groq":{"type":"api","ke
+        y":"k1"}}}}
+
+(each line is broken here; in the log it is one)
+
+Checked before anything is decoded: UTF-8 of the whole line, 64 MiB a line, 200 levels of nesting;
+and 1 MiB a credential before it is written.
+
+Where this says more than the design or something else: `erased` stands behind `by`; a digest of 64
+zeros in the mark stands for no auth.json; a mark that a rotation or a failed materialization moves
+before anybody looked at auth.json keeps the boot it had, so that the first look is still to come.
+"""
 
 import re
 from collections.abc import Mapping

@@ -1,0 +1,29 @@
+"""What every test has: a path for its snapshot, and a check of each store that it left behind."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from authlog import AuthLog
+
+_LOG = ".json.log"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the test's snapshot is; nothing is there yet."""
+    return tmp_path / "auth.json"
+
+
+@pytest.fixture(autouse=True)
+def every_store_is_whole_at_the_end(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Verify every store below the test's `tmp_path`, unless it is marked `damaged`."""
+    yield
+    if "tmp_path" not in request.fixturenames or request.node.get_closest_marker("damaged"):
+        return
+    folder: Path = request.getfixturevalue("tmp_path")
+    for log in sorted(folder.rglob(f"*{_LOG}")):
+        snapshot = log.with_name(log.name.removesuffix(".log"))
+        health = AuthLog(snapshot).verify()
+        assert health.ok, f"{snapshot}: {health.damage}"
