@@ -86,7 +86,6 @@ class Handle:
         self.generation += 1
         self.tail: Tail | None = None
         self.view: View | None = None
-        self.mark: Mark | None = None
         self.mark_file: OpenFile | None = None
         self.checked = 0.0
 
@@ -95,24 +94,17 @@ class Handle:
     def read_mark(self) -> Mark | None:
         """Return the mark there is now, None if there is none that is right."""
         self.mark_file = file = self._find_mark()
-        self.mark = marks.decode(files.read(file.fd, marks.SIZE, 0)) if file else None
-        return self.mark
+        return marks.decode(files.read(file.fd, marks.SIZE, 0)) if file else None
 
     def move_mark(self, mark: Mark) -> None:
         """Overwrite the mark, in the file that `read_mark` found."""
         file = self.mark_file or OpenFile(self.layout.mark, files.WRITE | files.CREATE)
         files.write_at(file.fd, marks.encode(mark), 0)
-        self.mark_file, self.mark = file, mark
+        self.mark_file = file
 
     def is_first_look(self, mark: Mark | None) -> bool:
         """Whether nobody looked at auth.json in this boot, as far as the mark tells."""
         return mark is None or mark.boot is None or mark.boot != self.boot or mark.shown == 0
-
-    def remember(self, tail: Tail) -> View:
-        """Answer from the tail, which is what the mark says, until one of them changes."""
-        assert self.mark is not None
-        mark = self.mark
-        return self.see(View(marks.encode(mark), tail, (mark.before, mark.after)))
 
     def see(self, view: View) -> View:
         """Answer from the view until the mark or auth.json changes."""
@@ -131,14 +123,14 @@ class Handle:
 
     # The newest segment, under a lock
 
-    def newest(self) -> Tail:
+    def newest(self, mark: Mark | None) -> Tail:
         """Return the tail of the newest segment as far as it was read: none of it, if it is new.
 
         Raises:
             NoLog: there is no segment.
             LogCorrupted: the mark names a segment that isn't there.
         """
-        mark, tail = self.read_mark(), self.tail
+        tail = self.tail
         known = tail.segment.number if tail else max(self.numbers(), default=0)
         number = max(known, mark.segment if mark else 0)
         while files.stat(self.layout.segment(number + 1)):
@@ -173,11 +165,15 @@ class Handle:
         except FileNotFoundError:
             raise LogCorrupted(path, 0, 0, "the segment is missing") from None
         safety.check(path, files.stat_open(segment.file.fd))
+        safety.check_folder(self.layout.folder)
+        safety.check_folder(self.layout.parent)
         return segment
 
     @contextmanager
-    def appending(self, *, cut: bool = True) -> Iterator[Tail]:
-        """Hold append.lock; gives the tail behind the last right line, and cuts what is behind it.
+    def appending(self, *, cut: bool = True) -> Iterator[tuple[Tail, Mark | None]]:
+        """Hold append.lock; gives the tail behind the last right line and the mark.
+
+        What a crash left behind that line is put into quarantine and cut.
 
         Raises:
             LockTimeout: another process held the lock too long.
@@ -185,15 +181,14 @@ class Handle:
         """
         self.append_lock.acquire(self.lock_timeout)
         try:
-            tail, rest = log.read_to_end(self.newest())
-            mark = self.mark
-            named = mark is not None and mark.segment == tail.segment.number
-            torn = log.torn_tail(tail, rest, mark.seq if mark and named else 0)
+            mark = self.read_mark()
+            tail, rest = log.read_to_end(self.newest(mark))
+            torn = log.torn_tail(tail, rest, marks.floor(mark, tail.segment.number))
             if torn and cut:
                 quarantine.keep(self.layout, quarantine.torn_tail(self.layout, tail, torn), torn)
                 files.truncate(tail.segment.file.fd, tail.offset)
             self.tail = tail
-            yield tail
+            yield tail, mark
         finally:
             self.append_lock.release()
 
@@ -208,12 +203,12 @@ class Handle:
         """
         if own:
             self.mine.appended = None
-        with self.appending() as tail:
+        with self.appending() as (tail, mark):
             assert tail.state is not None
             draft = decide(tail.state)
             if draft is None:
                 return Appended(tail.segment, tail.start, tail.offset, tail.seq, tail.hash)
-            line, public, hash = self.encode(tail, draft)
+            line, public, hash = self.encode(tail, draft, mark.seq if mark else tail.floor)
             appended = Appended(
                 tail.segment,
                 tail.offset,
@@ -244,11 +239,9 @@ class Handle:
         raise failure
 
     def encode(
-        self, tail: Tail, draft: Draft, synced: int | None = None
+        self, tail: Tail, draft: Draft, synced: int
     ) -> tuple[bytes, codec.Public, str]:
         """Return the line that would follow the tail, its public part and its hash."""
-        if synced is None:
-            synced = self.mark.seq if self.mark else tail.floor
         line = self._encode(draft, tail.seq + 1, synced, tail.hash, draft.id or tail.id)
         if len(line[0]) > text.LINE_LIMIT:
             raise NotWritten(tail.segment.path, errno.EFBIG)

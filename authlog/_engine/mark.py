@@ -73,6 +73,6 @@ def is_ours(mark: Mark, identity: Identity | None) -> bool:
     return identity is not None and mark.after == being_written(identity)
 
 
-def shows(mark: Mark, identity: Identity | None) -> bool:
-    """Whether a file of that identity shows the state as of the mark's `shown`, and is durable."""
-    return identity is not None and identity == mark.after and not mark.owes
+def floor(mark: Mark | None, segment: int) -> int:
+    """Return the seq up to which the mark says that a segment was synced, 0 if it names another."""
+    return mark.seq if mark is not None and mark.segment == segment else 0

@@ -9,7 +9,7 @@ import msgspec
 from authlog._engine import codec, files, snapshot
 from authlog._engine import mark as marks
 from authlog._engine.files import OpenFile
-from authlog._engine.handle import Handle
+from authlog._engine.handle import Handle, View
 from authlog._engine.log import Tail
 from authlog._engine.mark import Mark
 from authlog._engine.snapshot import NO_DIGEST, Found, Identity
@@ -21,8 +21,9 @@ AGE = 2_000_000_000  # ns by which our file is older than it is: any later write
 class Shower:
     """What one publish has seen of auth.json, and what it makes of it. Needs publish.lock."""
 
-    def __init__(self, handle: Handle) -> None:
+    def __init__(self, handle: Handle, mark: Mark | None) -> None:
         self.handle = handle
+        self.mark = mark
         self.seen: Identity | None = None
         self.digest: str | None = None
         self.foreign = False
@@ -33,42 +34,40 @@ class Shower:
 
     def knows(self, identity: Identity) -> bool:
         """Whether a file of that identity needs no look: it is ours, or was told in this publish."""
-        mark = self.handle.mark
+        mark = self.mark
         return identity in self._known or (mark is not None and marks.is_ours(mark, identity))
 
     def account(self, identity: Identity) -> None:
         """Note that the file was told, or says nothing."""
         self._known.append(identity)
 
-    def is_shown(self, found: Found) -> bool:
+    def is_shown(self, found: Found, tail: Tail) -> bool:
         """Whether the file holds the bytes that we published last: touched, copied or restored."""
-        mark, tail = self.handle.mark, self.handle.tail
-        assert tail is not None
+        mark = self.mark
         return mark is not None and snapshot.digest(found.content, tail.id) == mark.digest
 
     def see(self, identity: Identity | None) -> None:
         """Take note of an auth.json that is known, or of none."""
-        mark = self.handle.mark
+        mark = self.mark
         if identity != self.seen or identity is None:
             self.seen = identity
             self.digest = mark.digest if mark and identity == mark.after else None
 
     def see_ours(self, found: Found) -> None:
         """Take note of an auth.json with our bytes and another identity."""
-        assert self.handle.mark is not None
+        assert self.mark is not None
         self.account(found.identity)
-        self.seen, self.digest = found.identity, self.handle.mark.digest
+        self.seen, self.digest = found.identity, self.mark.digest
 
-    def see_foreign(self, found: Found) -> None:
+    def see_foreign(self, found: Found, tail: Tail) -> None:
         """Take note of an auth.json that another program wrote; its bytes are durable then."""
-        assert self.handle.tail is not None
         self.foreign = True
         path = self.handle.layout.snapshot
         with contextlib.suppress(FileNotFoundError):
             file = OpenFile(path, files.READ)
             files.sync(file.fd)
         self.seen = found.identity
-        self.digest = snapshot.digest(found.content, self.handle.tail.id)
+        self.digest = snapshot.digest(found.content, tail.id)
 
     # Showing
 
@@ -86,10 +85,14 @@ class Shower:
         try:
             if self.seen is not None and self.digest == digest:
                 self._keep(tail, digest)
-                return True
-            return self._replace(tail, content, digest)
+            elif not self._replace(tail, content, digest):
+                return False
         except OSError as error:
             raise NotMaterialized(self.handle.layout.snapshot, tail.seq, error.errno) from error
+        assert self.mark is not None
+        ours = self.mark.before, self.mark.after
+        self.handle.see(View(marks.encode(self.mark), tail, ours))
+        return True
 
     def _keep(self, tail: Tail, digest: str) -> None:
         if self.foreign:
@@ -104,7 +107,7 @@ class Shower:
         except OSError:
             self.leave(tail)
             raise
-        shown = self.handle.mark.shown if self.handle.mark else 0
+        shown = self.mark.shown if self.mark else 0
         owes = self.foreign or self.seen is None or tail.spent > shown
         mark = self._mark(tail, digest, self.seen, after, owes=owes)
         self._move(mark)
@@ -176,7 +179,7 @@ class Shower:
 
         An auth.json that nobody looked at since a boot stays so: the mark keeps that boot.
         """
-        mark = self.handle.mark
+        mark = self.mark
         if mark is None:
             moved = self._mark(tail, NO_DIGEST, None, None, owes=False)
             self._move(msgspec.structs.replace(moved, shown=0, boot=None))
@@ -223,5 +226,6 @@ class Shower:
     def _move(self, mark: Mark) -> None:
         if self.handle.generation != self._generation:
             raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))  # the folder was replaced
-        if mark != self.handle.mark:
+        if mark != self.mark:
             self.handle.move_mark(mark)
+            self.mark = mark

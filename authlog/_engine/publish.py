@@ -85,12 +85,12 @@ class _Publish:
     def __init__(self, handle: Handle, told: list[Event]) -> None:
         self.handle = handle
         self.told = told
-        self.tail = handle.newest()
-        self.shower = Shower(handle)
+        self.shower = Shower(handle, handle.read_mark())
+        self.tail = handle.newest(self.shower.mark)
 
     def run(self, mine: Appended | None) -> bool:
         """Do it; False if auth.json was written again and again, and still is to be looked at."""
-        handle, mark = self.handle, self.handle.mark
+        handle, mark = self.handle, self.shower.mark
         if mine is not None:
             if not handle.contains(mine):
                 raise Gone
@@ -103,8 +103,7 @@ class _Publish:
         for _ in range(ROUNDS):
             self._look()
             if self.shower.show(self.tail):
-                handle.remember(self.tail)
-                rotation.rotate_if_due(handle, self.tail)
+                rotation.rotate_if_due(handle, self.tail, self.shower.mark)
                 return True
         return False
 
@@ -120,22 +119,27 @@ class _Publish:
                 pass
         if handle.syncing():
             # The kernel reports a failed sync once, and whoever it was reported to is gone.
-            rotation.next_segment(handle)
+            self._next_segment()
+
+    def _next_segment(self) -> None:
+        self.tail, self.shower.mark = rotation.next_segment(self.handle, self.shower.mark)
 
     def _make_durable(self) -> None:
         """Sync what was appended up to now: that, and not what comes later, is published."""
-        handle, mark = self.handle, self.handle.mark
-        tail, rest = log.read_to_end(handle.tail or handle.newest())
-        named = mark is not None and mark.segment == tail.segment.number
-        log.torn_tail(tail, rest, mark.seq if mark is not None and named else 0)
-        if mark is None or not named or mark.offset < tail.offset:
-            handle.say_syncing(True)
-            try:
-                files.sync(tail.segment.file.fd)
-            except OSError:
-                tail = rotation.next_segment(handle)
-            handle.say_syncing(False)
+        handle, mark = self.handle, self.shower.mark
+        tail, rest = log.read_to_end(handle.tail or self.tail)
+        floor = marks.floor(mark, tail.segment.number)
+        log.torn_tail(tail, rest, floor)
         self.tail = handle.tail = tail
+        if mark is not None and floor and mark.offset == tail.offset:
+            return
+        handle.say_syncing(True)
+        try:
+            files.sync(tail.segment.file.fd)
+        except OSError:
+            self._next_segment()
+        else:
+            handle.say_syncing(False)
 
     def _look(self) -> None:
         """Tell what other programs wrote into auth.json, and into the file it replaced."""
@@ -144,10 +148,10 @@ class _Publish:
         identity, found = self._unknown(handle.layout.snapshot)
         if found is None:
             shower.see(identity)
-        elif shower.is_shown(found):
+        elif shower.is_shown(found, self.tail):
             shower.see_ours(found)
         else:
-            shower.see_foreign(found)
+            shower.see_foreign(found, self.tail)
             self._tell(found, replaced=False)
         _, replaced = self._unknown(handle.layout.next)
         if replaced is not None:
@@ -178,7 +182,7 @@ class _Publish:
             appended = telling.tell(
                 handle,
                 self.tail,
-                handle.mark,
+                self.shower.mark,
                 found,
                 first_look=self.first_look,
                 replaced=replaced,

@@ -129,8 +129,7 @@ def _only_read(handle: Handle) -> View:
     mark, _ = _mark(handle)
     segment = handle.open_segment(max(handle.numbers()), files.READ)
     tail, rest = log.fold(Tail(segment), files.read_all(segment.file.fd))
-    named = mark is not None and mark.segment == segment.number
-    log.torn_tail(tail, rest, mark.seq if mark and named else 0)
+    log.torn_tail(tail, rest, marks.floor(mark, segment.number))
     return View(b"", tail, ())
 
 

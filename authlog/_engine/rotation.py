@@ -21,7 +21,7 @@ ROTATE_AT = 1 << 20  # bytes behind the first checkpoint; its own length if that
 RETENTION = timedelta(days=30)  # of superseded secrets: a segment is closed after a quarter of it
 
 
-def rotate_if_due(handle: Handle, tail: Tail) -> None:
+def rotate_if_due(handle: Handle, tail: Tail, mark: Mark | None) -> None:
     """Start the next segment if it is time; needs publish.lock.
 
     If that fails nobody needs to know: what was to be published is durable and shown.
@@ -29,7 +29,7 @@ def rotate_if_due(handle: Handle, tail: Tail) -> None:
     if not _due(handle, tail):
         return
     with contextlib.suppress(OSError, AuthLogError):
-        next_segment(handle)
+        next_segment(handle, mark)
 
 
 def _due(handle: Handle, tail: Tail) -> bool:
@@ -39,8 +39,8 @@ def _due(handle: Handle, tail: Tail) -> bool:
     return tail.checkpoint_time < codec.timestamp(oldest)
 
 
-def next_segment(handle: Handle) -> Tail:
-    """Write the next segment, make it the newest and move the mark to its end.
+def next_segment(handle: Handle, mark: Mark | None) -> tuple[Tail, Mark]:
+    """Write the next segment, make it the newest and move the mark to its end; return both.
 
     Needs publish.lock, takes append.lock.
 
@@ -48,9 +48,8 @@ def next_segment(handle: Handle) -> Tail:
         OSError: the disk refused; the segment was not made, or its name is not known to be durable.
         LockTimeout, LogCorrupted: see `Handle.appending`.
     """
-    with handle.appending(cut=False) as tail:
+    with handle.appending(cut=False) as (tail, _):
         assert tail.state is not None
-        mark = handle.mark
         carried, floor = _carried(tail, mark)
         number = tail.segment.number + 1
         line, _, _ = handle.encode(tail, states.checkpoint(tail.state, tail.id), floor)
@@ -58,9 +57,10 @@ def next_segment(handle: Handle) -> Tail:
         segment = handle.open_segment(number, files.APPEND)
         moved, _ = log.fold(Tail(segment), carried + line)
         handle.tail = moved
-        handle.move_mark(_moved(handle, moved, mark))
+        after = _moved(moved, mark)
+        handle.move_mark(after)
         handle.say_syncing(False)
-        return moved
+        return moved, after
 
 
 def _carried(tail: Tail, mark: Mark | None) -> tuple[bytes, int]:
@@ -101,7 +101,7 @@ def write_segment(handle: Handle, number: int, data: bytes) -> None:
     files.sync_folder(handle.layout.folder)
 
 
-def _moved(handle: Handle, tail: Tail, mark: Mark | None) -> Mark:
+def _moved(tail: Tail, mark: Mark | None) -> Mark:
     """Return the mark at the end of the new segment, its snapshot part unchanged.
 
     What was never looked at in this boot stays so: its boot is the old mark's.

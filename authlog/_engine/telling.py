@@ -52,7 +52,7 @@ def tell(
     mtime = found.identity[1]
     if first_look and any(state.ended and mtime < state.ended for state in past.equal):
         return None  # a rename of ours that did not reach the disk
-    return _append(handle, found, past, entries, omitted)
+    return _append(handle, tail.id, found, past, entries, omitted)
 
 
 def _quarantine(handle: Handle, found: Found) -> Appended:
@@ -63,21 +63,25 @@ def _quarantine(handle: Handle, found: Found) -> Appended:
 
 
 def _append(
-    handle: Handle, found: Found, past: _Past, entries: Mapping[str, bytes], omitted: tuple[str, ...]
+    handle: Handle,
+    id: str,
+    found: Found,
+    past: _Past,
+    entries: Mapping[str, bytes],
+    omitted: tuple[str, ...],
 ) -> Appended | None:
     said: list[Draft] = []
+    told = foreign.told(found, id)
 
     def decide(state: State) -> Draft | None:
         intent = foreign.read_intent(
             past.published, past.earlier, state.shown(), entries, found.identity[1]
         )
-        assert handle.tail is not None
-        mark = foreign.told(found, handle.tail.id)
         match intent:
             case Nothing():
                 return None
             case Heal(base):
-                said.append(Draft(kind="heal", told=mark, base=base))
+                said.append(Draft(kind="heal", told=told, base=base))
             case Adopt(base, patch):
                 said.append(
                     Draft(
@@ -86,7 +90,7 @@ def _append(
                         accounts=frozenset(
                             state.name(name) for name in patch if name in state.use
                         ),
-                        told=mark,
+                        told=told,
                         base=base,
                         found=events.Found(omitted=omitted) if omitted else None,
                     )

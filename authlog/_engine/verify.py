@@ -112,12 +112,12 @@ class _Verify:
             if tail.seq < end - 1:
                 self._break(tail, rest, "the file ends here")
             return len(rest.data) if rest and tail.seq == end - 1 else 0
-        named = mark is not None and mark.segment == tail.segment.number
+        floor = marks.floor(mark, tail.segment.number)
         try:
-            return len(log.torn_tail(tail, rest, mark.seq if mark and named else 0))
+            return len(log.torn_tail(tail, rest, floor))
         except LogCorrupted as error:
             self._break(tail, rest, error.reason)
-        if mark and named and tail.seq == mark.seq and tail.hash != mark.hash:
+        if mark and floor and tail.seq == mark.seq and tail.hash != mark.hash:
             self.damage.append(Damage(path, tail.start, "another event was published here"))
         return 0
 
