@@ -9,11 +9,11 @@ equal, and meaning nothing outside of it.
 import math
 import os
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from hashlib import blake2b
 from types import UnionType
-from typing import ClassVar, get_args
+from typing import ClassVar, TypeGuard, get_args
 
 import msgspec
 from msgspec import Raw, Struct
@@ -54,8 +54,8 @@ class _Known(Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return _without_secrets(self, self.raw)
 
-    def __rich_repr__(self) -> Iterator[object]:
-        yield from _shown(self.raw)
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        return list(_shown(self.raw))
 
 
 class ApiKey(_Known, frozen=True):
@@ -103,8 +103,8 @@ class Opaque(Struct, frozen=True):
     def __repr__(self) -> str:
         return _without_secrets(self, self.raw)
 
-    def __rich_repr__(self) -> Iterator[object]:
-        yield from _shown(self.raw)
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        return list(_shown(self.raw))
 
 
 Credential = ApiKey | OAuth | WellKnown | Opaque
@@ -150,6 +150,7 @@ def to_text(
     Raises:
         InvalidCredential: it can't be encoded, is over a limit, or claims a type that opencode
             knows and has not its shape.
+
     """
     if isinstance(credential, Opaque):
         return _checked(provider, credential.raw)
@@ -167,11 +168,10 @@ def encoded_members(provider: str, members: Mapping[str, object]) -> dict[str, b
 
     Raises:
         InvalidCredential: one can't be encoded.
+
     """
     return {
-        name: None
-        if value is None
-        else bytes(text.members(_encode(provider, {name: value}))[name])  # type: ignore[index]
+        name: None if value is None else bytes(text.members(_encode(provider, {name: value}))[name])  # type: ignore[index]
         for name, value in members.items()
     }
 
@@ -181,6 +181,7 @@ def updated(provider: str, raw: bytes, changes: Mapping[str, bytes | None]) -> b
 
     Raises:
         InvalidCredential: `raw` is not an object, or the outcome can't be filed (see `to_text`).
+
     """
     members = text.members(raw)
     if members is None:
@@ -191,8 +192,10 @@ def updated(provider: str, raw: bytes, changes: Mapping[str, bytes | None]) -> b
 
 
 def _encode(provider: str, credential: Mapping[str, object]) -> bytes:
-    if not isinstance(credential, Mapping):
-        raise InvalidCredential(provider, f"$: Expected `object`, got `{type(credential).__name__}`")
+    if not is_mapping(credential):
+        raise InvalidCredential(
+            provider, f"$: Expected `object`, got `{type(credential).__name__}`"
+        )
     _finite(provider, credential, "$", 0)
     return _encoded(provider, lambda: msgspec.json.encode(credential))
 
@@ -209,17 +212,24 @@ def _finite(provider: str, value: object, where: str, depth: int) -> None:
     """Refuse what the encoder would change without a word: NaN and infinities become null."""
     if depth > text.DEPTH_LIMIT:
         raise InvalidCredential(provider, f"$: nested deeper than {text.DEPTH_LIMIT}")
-    match value:
-        case float() if not math.isfinite(value):
-            raise InvalidCredential(provider, f"{where}: Expected a finite number")
-        case Mapping():
-            for name, item in value.items():
-                _finite(provider, item, f"{where}.{name}", depth + 1)
-        case list() | tuple():
-            for place, item in enumerate(value):
-                _finite(provider, item, f"{where}[{place}]", depth + 1)
-        case _:
-            pass
+    if is_mapping(value):
+        for name, item in value.items():
+            _finite(provider, item, f"{where}.{name}", depth + 1)
+    elif is_sequence(value):
+        for place, item in enumerate(value):
+            _finite(provider, item, f"{where}[{place}]", depth + 1)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise InvalidCredential(provider, f"{where}: Expected a finite number")
+
+
+def is_mapping(value: object) -> TypeGuard[Mapping[object, object]]:
+    """Whether the value becomes a JSON object."""
+    return isinstance(value, Mapping)
+
+
+def is_sequence(value: object) -> TypeGuard[Sequence[object]]:
+    """Whether the value becomes a JSON array."""
+    return isinstance(value, list | tuple)
 
 
 def _checked(provider: str, raw: bytes) -> bytes:
@@ -270,8 +280,10 @@ def with_unknown_members(raw: bytes, base: bytes | None) -> bytes:
     They are kept if both are of one type that opencode knows: it was that program which rewrote
     them away.
     """
-    view, before = parse(raw), parse(base) if base is not None else None
-    if isinstance(view, Opaque) or before is None or type(before) is not type(view):
+    if base is None:
+        return raw
+    view, before = parse(raw), parse(base)
+    if isinstance(view, Opaque) or isinstance(before, Opaque) or type(before) is not type(view):
         return raw
     return msgspec.structs.replace(view, extra={**before.extra, **view.extra}).raw
 
@@ -282,9 +294,8 @@ def provider_name(name: str) -> str:
     Raises:
         InvalidCredential: it is empty, over 256 characters, `__proto__` (which JavaScript drops),
             or has control characters or lone surrogates in it.
+
     """
-    if not isinstance(name, str):
-        raise TypeError(f"a provider's name is a str, not {type(name).__name__}")
     name = name.rstrip("/")
     if wrong := _wrong_with(name):
         raise InvalidCredential(name if name.isprintable() else "", f"a provider's name {wrong}")
@@ -339,7 +350,7 @@ def _without_secrets(view: object, raw: bytes) -> str:
     return f"{type(view).__name__}({shown})"
 
 
-def _shown(raw: bytes) -> Iterator[tuple[str, "_Bare"]]:
+def _shown(raw: bytes) -> Iterator[tuple[str, object]]:
     members = text.members(raw) or {"value": Raw(raw)}
     for name, member in members.items():
         written = bytes(member)

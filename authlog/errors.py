@@ -165,7 +165,9 @@ class SecretErased(AuthLogError, LookupError):
 
     def __str__(self) -> str:
         whose = f" of {self.provider}" if self.provider else ""
-        return f"the secrets{whose} at event {self.seq} were erased; `history` still shows the event"
+        return (
+            f"the secrets{whose} at event {self.seq} were erased; `history` still shows the event"
+        )
 
 
 class NotWritten(AuthLogError, OSError):

@@ -62,6 +62,7 @@ class AuthLog:
         path: the auth.json, which need not exist; None for `AUTHLOG_PATH`, else opencode's own.
         program: the name under which changes are told; None for that of this process.
         lock_timeout: seconds to wait for another process before giving up.
+
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class AuthLog:
         Raises:
             SnapshotCorrupted, LogCorrupted, UnknownFormat: it is not known.
             UnsafePermissions: others could have written it.
+
         """
         state = self._state()
         filed = state.filed.get(state.name(provider))
@@ -125,6 +127,7 @@ class AuthLog:
         Raises:
             SecretErased: its secrets were erased.
             ValueError: there is no such event.
+
         """
         try:
             tail = self._published().tail
@@ -140,6 +143,7 @@ class AuthLog:
 
         Raises:
             LogCorrupted, UnknownFormat: a line can't be read; what comes before it is yielded.
+
         """
         try:
             tail = self._published().tail
@@ -152,7 +156,8 @@ class AuthLog:
 
     def watch(self, after: int | None = None) -> Iterator[Event]:
         """Yield every event after seq `after`, or from now on, as it is published; blocks for the
-        next one, and sees it within 20 ms."""
+        next one, and sees it within 20 ms.
+        """
         seen = self.seq() if after is None else after
         while True:
             if self.seq() > seen:
@@ -169,6 +174,7 @@ class AuthLog:
 
         Raises:
             UnknownFormat: a line is of a newer authlog.
+
         """
         return verifying.verify(self._handle, progress)
 
@@ -191,6 +197,7 @@ class AuthLog:
             UnsafePermissions: nothing was changed.
             Unacknowledged: it is in the log, and `settle` tells whether it is durable.
             NotMaterialized: it is durable, and auth.json could not be rebuilt.
+
         """
         name = credentials.provider_name(provider)
         given = _given(name, credential)
@@ -208,6 +215,7 @@ class AuthLog:
         Raises:
             KeyError: there is no such credential.
             Otherwise as `set`.
+
         """
         name = credentials.provider_name(provider)
         given = credentials.encoded_members(name, members)
@@ -272,6 +280,7 @@ class AuthLog:
             SecretErased: its secrets were erased.
             ValueError: there is no such event.
             Otherwise as `set`.
+
         """
         name = credentials.provider_name(provider)
         while True:
@@ -299,6 +308,7 @@ class AuthLog:
 
         Raises:
             LockTimeout, NotWritten, Corruption, UnknownFormat, NotMaterialized: as `set`.
+
         """
         safety.check(self.path, files.stat(self.path))
         try:
@@ -319,6 +329,7 @@ class AuthLog:
 
         Raises:
             Unacknowledged: it is still not known; try again.
+
         """
         mine: Appended | None = getattr(self._handle.mine, "appended", None)
         if mine is None:
@@ -369,7 +380,8 @@ class AuthLog:
 
     def _change(self, decide: Callable[[State], Draft | Exception | None]) -> Event | None:
         """Append what is decided on and publish it; a refusal is raised when it is as durable as
-        the state it rests on."""
+        the state it rests on.
+        """
         refusals: list[Exception] = []
 
         def drafted(state: State) -> Draft | None:

@@ -13,7 +13,7 @@ the whole process while they are entered, and are not for use in several threads
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from random import Random
 
@@ -40,7 +40,7 @@ CHANGING = (
 
 
 @contextmanager
-def steps(before: Callable[[str], None], verbs: tuple[str, ...] = files.VERBS) -> Iterator[None]:
+def steps(before: Callable[[str], None], verbs: tuple[str, ...] = files.VERBS) -> Generator[None]:
     """Call `before` with the verb's name before each disk step; what it raises, the step raises."""
     real = {verb: getattr(files, verb) for verb in verbs}
     for verb in verbs:
@@ -63,7 +63,7 @@ def _preceded(
 
 
 @contextmanager
-def count(verbs: tuple[str, ...] = files.VERBS) -> Iterator[list[str]]:
+def count(verbs: tuple[str, ...] = files.VERBS) -> Generator[list[str]]:
     """Give a list that the name of each disk step is added to."""
     seen: list[str] = []
     with steps(seen.append, verbs):
@@ -73,7 +73,7 @@ def count(verbs: tuple[str, ...] = files.VERBS) -> Iterator[list[str]]:
 @contextmanager
 def fail_at(
     nth: int, errno: int, *, times: int = 1, verbs: tuple[str, ...] = files.VERBS
-) -> Iterator[None]:
+) -> Generator[None]:
     """Let the `nth` disk step (from 1) and the ones after it, `times` in all, fail with `errno`."""
     seen = 0
 
@@ -88,7 +88,7 @@ def fail_at(
 
 
 @contextmanager
-def kill_at(nth: int, verbs: tuple[str, ...] = files.VERBS) -> Iterator[None]:
+def kill_at(nth: int, verbs: tuple[str, ...] = files.VERBS) -> Generator[None]:
     """Kill this process before its `nth` disk step (from 1), as by SIGKILL."""
     seen = 0
 
@@ -103,7 +103,7 @@ def kill_at(nth: int, verbs: tuple[str, ...] = files.VERBS) -> Iterator[None]:
 
 
 @contextmanager
-def without_sync() -> Iterator[None]:
+def without_sync() -> Generator[None]:
     """Let every sync return at once: fast, and nothing survives a power cut."""
     real = files.sync, files.sync_folder
     files.sync, files.sync_folder = (lambda fd: None), (lambda path: None)
@@ -115,7 +115,8 @@ def without_sync() -> Iterator[None]:
 
 class Repeatable(Surroundings):
     """Surroundings that are the same each time: a clock that ticks a second whenever it is read,
-    randomness from `seed`, and a writer and a boot that are made up."""
+    randomness from `seed`, and a writer and a boot that are made up.
+    """
 
     def __init__(self, seed: int = 0, *, boot: str | None = "boot-1", pid: int = 1) -> None:
         self._random = Random(seed)
@@ -147,7 +148,7 @@ class Repeatable(Surroundings):
 
 
 @contextmanager
-def repeatable(here: Surroundings | None = None) -> Iterator[Surroundings]:
+def repeatable(here: Surroundings | None = None) -> Generator[Surroundings]:
     """Let every AuthLog that is opened meanwhile live in the surroundings given."""
     real, given = surroundings.here, here or Repeatable()
     surroundings.here = given

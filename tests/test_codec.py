@@ -15,7 +15,9 @@ def worked_lines() -> list[bytes]:
     """Return the lines of the worked example, put together again."""
     assert codec.__doc__ is not None
     example = re.findall(r"^    \{\"event\":\{.*\n(?:^        .*\n)*", codec.__doc__, re.MULTILINE)
-    return [b"".join(part.encode() for part in re.findall(r"^ +(.*)$", text, re.M)) for text in example]
+    return [
+        b"".join(part.encode() for part in re.findall(r"^ +(.*)$", text, re.M)) for text in example
+    ]
 
 
 def encoded(draft: Draft) -> bytes:
@@ -148,7 +150,10 @@ def test_type_and_expires_are_in_the_open_only_where_they_are_what_they_should_b
 
 
 def test_a_fingerprint_depends_on_the_log_and_shows_nothing() -> None:
-    one, other = codec.fingerprint(b'"k1"', bytes.fromhex(ID)), codec.fingerprint(b'"k1"', b"x" * 16)
+    one, other = (
+        codec.fingerprint(b'"k1"', bytes.fromhex(ID)),
+        codec.fingerprint(b'"k1"', b"x" * 16),
+    )
     assert one == "85fa1502" != other
 
 

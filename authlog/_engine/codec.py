@@ -224,7 +224,15 @@ def describe(raw: bytes, key: bytes, *, account: bool = False, seq: int | None =
 
 
 def encode(
-    draft: Draft, *, seq: int, synced: int, prev: str, id: str, time: str, writer: Writer, salt: bytes
+    draft: Draft,
+    *,
+    seq: int,
+    synced: int,
+    prev: str,
+    id: str,
+    time: str,
+    writer: Writer,
+    salt: bytes,
 ) -> tuple[bytes, Public, str]:
     """Return the line of an event, its public part and its hash.
 
@@ -276,6 +284,7 @@ def decode(line: bytes) -> Line:
     Raises:
         NotWhole: it is not whole: cut, changed, or something else altogether.
         Newer: it is whole, and something in it is unknown here.
+
     """
     try:
         text.check(line, text.LINE_LIMIT)

@@ -182,6 +182,7 @@ def exchange(one: Path, other: Path) -> None:
 
     Raises:
         OSError: ENOSYS or EINVAL where the system or file system has no such call.
+
     """
     _atomic.exchange(one, other)
 

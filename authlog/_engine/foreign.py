@@ -9,7 +9,7 @@ missing because the writer had not seen it was not removed by anyone.
 from collections.abc import Iterable, Mapping
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from authlog import credentials
 from authlog._engine import codec, text
@@ -166,17 +166,15 @@ def canonical(raw: bytes) -> bytes:
 
 
 def _as_javascript(value: object) -> object:
+    if credentials.is_mapping(value):
+        return {name: _as_javascript(item) for name, item in value.items()}
+    if credentials.is_sequence(value):
+        return [_as_javascript(item) for item in value]
     match value:
-        case bool():
-            return value
         case int() if abs(value) > 1 << 53:
             return float(value)
         case float() if value.is_integer() and abs(value) <= 1 << 53:
             return int(value)
-        case list():
-            return [_as_javascript(item) for item in value]  # pyright: ignore
-        case dict():
-            return {name: _as_javascript(item) for name, item in value.items()}  # pyright: ignore
         case _:
             return value
 

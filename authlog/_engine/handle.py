@@ -7,7 +7,7 @@ any thread may read them; `tail` is how far the newest segment was read, `view` 
 import contextlib
 import errno
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from msgspec import Struct
@@ -129,6 +129,7 @@ class Handle:
         Raises:
             NoLog: there is no segment.
             LogCorrupted: the mark names a segment that isn't there.
+
         """
         tail = self.tail
         known = tail.segment.number if tail else max(self.numbers(), default=0)
@@ -158,6 +159,7 @@ class Handle:
 
         Raises:
             LogCorrupted: it isn't there.
+
         """
         path = self.layout.segment(number)
         try:
@@ -170,7 +172,7 @@ class Handle:
         return segment
 
     @contextmanager
-    def appending(self, *, cut: bool = True) -> Iterator[tuple[Tail, Mark | None]]:
+    def appending(self, *, cut: bool = True) -> Generator[tuple[Tail, Mark | None]]:
         """Hold append.lock; gives the tail behind the last right line and the mark.
 
         What a crash left behind that line is put into quarantine and cut.
@@ -178,6 +180,7 @@ class Handle:
         Raises:
             LockTimeout: another process held the lock too long.
             LogCorrupted: see `log.torn_tail`.
+
         """
         self.append_lock.acquire(self.lock_timeout)
         try:
@@ -200,6 +203,7 @@ class Handle:
 
         Raises:
             LockTimeout, NotWritten, StorageFull, LogCorrupted, UnknownFormat: nothing was changed.
+
         """
         if own:
             self.mine.appended = None
@@ -218,7 +222,9 @@ class Handle:
                 codec.event_of(public, hash, erased=False),
             )
             if own:
-                self.mine.appended = appended  # from here on a signal leaves the outcome to settle()
+                self.mine.appended = (
+                    appended  # from here on a signal leaves the outcome to settle()
+                )
             self._write(tail, line, own=own)
             self.tail = log.advanced(tail, Line(public, hash, draft.value), len(line))
             return appended
@@ -238,9 +244,7 @@ class Handle:
             files.truncate(tail.segment.file.fd, tail.offset)
         raise failure
 
-    def encode(
-        self, tail: Tail, draft: Draft, synced: int
-    ) -> tuple[bytes, codec.Public, str]:
+    def encode(self, tail: Tail, draft: Draft, synced: int) -> tuple[bytes, codec.Public, str]:
         """Return the line that would follow the tail, its public part and its hash."""
         line = self._encode(draft, tail.seq + 1, synced, tail.hash, draft.id or tail.id)
         if len(line[0]) > text.LINE_LIMIT:

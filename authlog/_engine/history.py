@@ -27,6 +27,7 @@ def parts(handle: Handle, end: Tail) -> list[Part]:
 
     Raises:
         LogCorrupted: one is missing, or begins with a line that is not right.
+
     """
     found: list[Part] = []
     following: int | None = None
@@ -48,6 +49,7 @@ def walk(parts: list[Part]) -> Iterator[tuple[Line, Tail]]:
 
     Raises:
         LogCorrupted: a line is not right, or the segments do not join.
+
     """
     before: Tail | None = None
     for part in parts:
@@ -98,6 +100,7 @@ def state_at(handle: Handle, end: Tail, seq: int) -> State:
 
     Raises:
         SecretErased: the secrets of an event that it rests on were erased.
+
     """
     if seq == 0:
         return EMPTY

@@ -67,6 +67,7 @@ def preset(program: str) -> Path:
 
     Raises:
         ValueError: no such preset.
+
     """
     match program:
         case "opencode":

@@ -23,6 +23,7 @@ def try_lock(fd: int) -> bool:
 
     Raises:
         OSError: the file system has no locks (ENOLCK, ENOTSUP ...).
+
     """
     import portalocker  # 37 ms that a reader needn't pay
 
@@ -61,6 +62,7 @@ class Lock:
         Raises:
             LockTimeout: somebody else had it for `timeout` seconds.
             OSError: the lock file can't be opened or locked.
+
         """
         end = time.monotonic() + timeout
         if not self._mutex.acquire(timeout=timeout):

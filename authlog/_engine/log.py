@@ -73,6 +73,7 @@ def right_lines(tail: Tail, data: bytes) -> Iterator[tuple[Line, Tail] | Rest]:
 
     Raises:
         UnknownFormat: a line is of a newer authlog.
+
     """
     begin = tail.offset
     for raw in lines(data):
@@ -92,6 +93,7 @@ def decode(path: Path, raw: bytes) -> Line:
     Raises:
         NotWhole: it is no whole line.
         UnknownFormat: it is of a newer authlog.
+
     """
     try:
         return codec.decode(raw)
@@ -144,6 +146,7 @@ def first_line(path: Path, data: bytes) -> Line:
 
     Raises:
         LogCorrupted: it is not whole.
+
     """
     try:
         return decode(path, next(lines(data), b""))
@@ -169,6 +172,7 @@ def torn_tail(tail: Tail, rest: Rest | None, floor: int) -> bytes:
     Raises:
         LogCorrupted: the last right line is below the floor, or there is no right checkpoint.
         UnknownFormat: a line behind is of a newer authlog.
+
     """
     path = tail.segment.path
     floor = max(floor, tail.floor, _floor_behind(path, rest))

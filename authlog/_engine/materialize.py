@@ -78,6 +78,7 @@ class Shower:
 
         Raises:
             NotMaterialized: the disk refused; the mark is moved, auth.json is as it was.
+
         """
         assert tail.state is not None
         content = self.handle.indenter.content(tail.state.shown())

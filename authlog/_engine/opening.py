@@ -7,7 +7,6 @@ from authlog import credentials, events
 from authlog._engine import codec, files, rotation, safety, snapshot
 from authlog._engine.codec import Draft
 from authlog._engine.handle import Handle
-from authlog._engine.log import Tail
 from authlog._engine.mark import Mark
 from authlog._engine.publish import WRITING
 from authlog._engine.snapshot import NO_DIGEST, Found
@@ -22,6 +21,7 @@ def read_plain(handle: Handle) -> tuple[Found | None, dict[str, bytes]]:
     Raises:
         SnapshotCorrupted: it is not a JSON object, and stays so for 0.1 s.
         UnsafePermissions: others could change it.
+
     """
     path = handle.layout.snapshot
     safety.check(path, files.stat(path))
@@ -43,6 +43,7 @@ def init(handle: Handle) -> Event | None:
 
     Raises:
         LockTimeout, OSError, SnapshotCorrupted, UnsafePermissions: nothing was begun.
+
     """
     _make_folders(handle)
     handle.publish_lock.acquire(handle.lock_timeout)

@@ -42,6 +42,7 @@ def publish(
         OSError: the disk refused the sync and a new segment too.
         NotMaterialized: durable, but auth.json could not be rebuilt.
         LogCorrupted, UnknownFormat: see `Handle.appending`.
+
     """
     wait = handle.lock_timeout if timeout is None else timeout
     told: list[Event] = []

@@ -31,6 +31,7 @@ def read(handle: Handle) -> View:
         NoLog: there is no log.
         LogCorrupted, UnknownFormat: it can't be read.
         LockTimeout: after a boot, another process kept recovering for too long.
+
     """
     view, file = handle.view, handle.mark_file
     if view is not None and file is not None:
@@ -125,6 +126,7 @@ def _only_read(handle: Handle) -> View:
 
     Raises:
         LogCorrupted: see `log.torn_tail`.
+
     """
     mark, _ = _mark(handle)
     segment = handle.open_segment(max(handle.numbers()), files.READ)
@@ -138,6 +140,7 @@ def _fold_to(handle: Handle, mark: Mark) -> Tail:
 
     Raises:
         LogCorrupted: what stands there is not what the mark says.
+
     """
     view = handle.view
     if view and view.tail.segment.number == mark.segment and view.tail.offset <= mark.offset:
@@ -180,6 +183,7 @@ def shown_despite(handle: Handle, error: LogCorrupted) -> dict[str, bytes]:
 
     Raises:
         LogCorrupted: `error`, if auth.json is not known to.
+
     """
     mark, _ = _mark(handle)
     found = snapshot.read(handle.layout.snapshot)

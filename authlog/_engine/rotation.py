@@ -6,7 +6,7 @@ past the new one's first seq again. So no whole line is dropped, and no seq is u
 """
 
 import contextlib
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from authlog._engine import codec, files, log
 from authlog._engine import state as states
@@ -47,6 +47,7 @@ def next_segment(handle: Handle, mark: Mark | None) -> tuple[Tail, Mark]:
     Raises:
         OSError: the disk refused; the segment was not made, or its name is not known to be durable.
         LockTimeout, LogCorrupted: see `Handle.appending`.
+
     """
     with handle.appending(cut=False) as (tail, _):
         assert tail.state is not None
@@ -85,6 +86,7 @@ def write_segment(handle: Handle, number: int, data: bytes) -> None:
 
     Raises:
         OSError: the disk refused; nothing is left, or a name that is not known to be durable.
+
     """
     path = handle.layout.segment_being_written(number)
     try:

@@ -17,6 +17,7 @@ def check(path: Path, found: Stat | None) -> None:
 
     Raises:
         UnsafePermissions: with the command that mends it.
+
     """
     if sys.platform == "win32" or found is None:
         return  # its modes say nothing there

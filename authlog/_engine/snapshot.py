@@ -46,6 +46,7 @@ def parse(content: bytes) -> dict[str, bytes]:
 
     Raises:
         Undecodable: they are not one JSON object.
+
     """
     content = content.removeprefix(BOM)
     text.check(content, text.LINE_LIMIT)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from authlog import credentials
+from authlog import credentials, events
 from authlog._engine import codec, foreign, history, quarantine, snapshot
 from authlog._engine.codec import Draft
 from authlog._engine.foreign import Adopt, Heal, Nothing, Shown
@@ -14,7 +14,6 @@ from authlog._engine.mark import Mark
 from authlog._engine.snapshot import Found
 from authlog._engine.state import State
 from authlog._engine.text import Undecodable
-from authlog import events
 
 
 class _Past(Struct, frozen=True):
@@ -39,6 +38,7 @@ def tell(
 
     Raises:
         NotWritten, LockTimeout: it could not be appended.
+
     """
     try:
         content = snapshot.parse(found.content)
@@ -87,9 +87,7 @@ def _append(
                     Draft(
                         kind="adopt",
                         value={state.name(name): raw for name, raw in patch.items()},
-                        accounts=frozenset(
-                            state.name(name) for name in patch if name in state.use
-                        ),
+                        accounts=frozenset(state.name(name) for name in patch if name in state.use),
                         told=told,
                         base=base,
                         found=events.Found(omitted=omitted) if omitted else None,

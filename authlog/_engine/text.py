@@ -57,6 +57,7 @@ def decode(decoder: "msgspec.json.Decoder[T]", text: bytes) -> T:
 
     Raises:
         Undecodable: the text is not what the decoder expects; says where, never what stands there.
+
     """
     return _whatever_the_stack(lambda: decoder.decode(text))
 
@@ -66,6 +67,7 @@ def members(text: bytes | Raw) -> dict[str, Raw] | None:
 
     Raises:
         Undecodable: it is not JSON.
+
     """
     text = bytes(text)
     if text.lstrip(b" \t\r\n").startswith(b"{"):
@@ -81,6 +83,7 @@ def compact(text: bytes | Raw) -> bytes:
 
     Raises:
         Undecodable: it is not JSON.
+
     """
     return _whatever_the_stack(lambda: msgspec.json.format(bytes(text), indent=-1))
 

@@ -21,6 +21,7 @@ def verify(handle: Handle, progress: Progress | None) -> Health:
     Raises:
         UnknownFormat: a line is of a newer authlog.
         OSError: a file can't be read.
+
     """
     return _Verify(handle).run(progress or (lambda done, total: None))
 
