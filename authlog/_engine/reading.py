@@ -11,7 +11,7 @@ import msgspec
 
 from authlog._engine import files, log, safety, snapshot
 from authlog._engine import mark as marks
-from authlog._engine.files import OpenFile
+from authlog._engine.files import OpenFile, Stat
 from authlog._engine.handle import Handle, NoLog, View
 from authlog._engine.log import Tail
 from authlog._engine.mark import Mark
@@ -48,6 +48,11 @@ def _still_there(handle: Handle) -> bool:
     if now - handle.checked < CHECK_EVERY:
         return True
     handle.checked = now
+    return _is_open(handle)
+
+
+def _is_open(handle: Handle) -> bool:
+    """Whether it is; if not, everything that was read is forgotten."""
     there, file = files.stat(handle.layout.mark), handle.mark_file
     if there and file and there.st_ino == files.stat_open(file.fd).st_ino:
         return True
@@ -56,6 +61,8 @@ def _still_there(handle: Handle) -> bool:
 
 
 def _read_anew(handle: Handle) -> View:
+    if handle.mark_file is not None:
+        _is_open(handle)
     for _ in range(TRIES):
         mark, raw = _mark(handle)
         if mark is None or _needs_recovery(handle, mark):
@@ -66,7 +73,9 @@ def _read_anew(handle: Handle) -> View:
             if _mark(handle)[1] == raw:
                 raise
             continue
-        return _look(handle, mark, View(raw, tail, (mark.before, mark.after)))
+        stat = files.stat(handle.layout.snapshot)
+        if marks.is_ours(mark, snapshot.identity(stat)) or _mark(handle)[1] == raw:
+            return _look(handle, mark, View(raw, tail, (mark.before, mark.after)), stat)
     raise LogCorrupted(handle.layout.mark, 0, 0, "it moves on whenever it is read")
 
 
@@ -159,9 +168,8 @@ def _fold(tail: Tail, mark: Mark) -> Tail:
     return log.fold(tail, data)[0]
 
 
-def _look(handle: Handle, mark: Mark, view: View) -> View:
+def _look(handle: Handle, mark: Mark, view: View, stat: Stat | None) -> View:
     """Return the view after a look at auth.json; what another program wrote is told first."""
-    stat = files.stat(handle.layout.snapshot)
     safety.check(handle.layout.snapshot, stat)
     identity = snapshot.identity(stat)
     if marks.is_ours(mark, identity):
