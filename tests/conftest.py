@@ -19,10 +19,11 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def every_store_is_whole_at_the_end(request: pytest.FixtureRequest) -> Iterator[None]:
     """Verify every store below the test's `tmp_path`, unless it is marked `damaged`."""
-    yield
     if "tmp_path" not in request.fixturenames or request.node.get_closest_marker("damaged"):
+        yield
         return
     folder: Path = request.getfixturevalue("tmp_path")
+    yield
     for log in sorted(folder.rglob(f"*{_LOG}")):
         snapshot = log.with_name(log.name.removesuffix(".log"))
         health = AuthLog(snapshot).verify()

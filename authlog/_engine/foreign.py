@@ -71,7 +71,8 @@ def read_intent(
         return _emptied(published)
     bases = [published, *(base for base in earlier if _may_be_base(base, entries, mtime))]
     differences = [_difference(base, entries) for base in bases]
-    differences.append(_Difference(Shown(0, {}), tuple(entries), ()))
+    if difference.changed:  # who fails to read doesn't write just what is there
+        differences.append(_Difference(Shown(0, {}), tuple(entries), ()))
     meant = min(differences, key=_unlikeliness)
     patch = _patch(meant, current, entries)
     return Adopt(meant.base.seq, patch) if patch else Heal(meant.base.seq)
@@ -170,13 +171,13 @@ def _as_javascript(value: object) -> object:
         return {name: _as_javascript(item) for name, item in value.items()}
     if credentials.is_sequence(value):
         return [_as_javascript(item) for item in value]
-    match value:
-        case int() if abs(value) > 1 << 53:
-            return float(value)
-        case float() if value.is_integer() and abs(value) <= 1 << 53:
-            return int(value)
-        case _:
-            return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    try:
+        double = float(value)
+    except OverflowError:
+        return None  # Infinity there, which is written as null
+    return int(double) if double.is_integer() else double
 
 
 def told(found: Found, id: str) -> str:
