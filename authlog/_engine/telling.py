@@ -19,10 +19,11 @@ from authlog._engine.text import Undecodable
 class _Past(Struct, frozen=True):
     """What the log knows that bears on a file: whether it was told, and what auth.json showed.
 
-    `equal` are the earlier states that say what the file says.
+    `current` is whether the newest state says what the file says, `equal` the earlier ones that do.
     """
 
     told: bool
+    current: bool
     published: Shown
     earlier: tuple[Shown, ...]
     equal: tuple[Shown, ...]
@@ -47,7 +48,7 @@ def tell(
     omitted = tuple(name for name in content if not credentials.can_be_filed(name))
     entries = {name: raw for name, raw in content.items() if name not in omitted}
     past = _recall(handle, tail, mark, found, entries)
-    if past.told or (replaced and past.equal):
+    if past.told or past.current or (replaced and past.equal):
         return None
     mtime = found.identity[1]
     if first_look and any(state.ended and mtime < state.ended for state in past.equal):
@@ -119,4 +120,5 @@ def _recall(
         before = at.state
         if public.seq == shown_seq and at.state is not None:
             published = Shown(public.seq, at.state.shown())
-    return _Past(was_told, published, tuple(earlier[::-1]), tuple(equal))
+    current = before is not None and foreign.says(Shown(0, before.shown()), entries)
+    return _Past(was_told, current, published, tuple(earlier[::-1]), tuple(equal))

@@ -1,0 +1,1 @@
+"""Proofs that the promises hold, and that the tests bite."""

@@ -1,0 +1,237 @@
+"""Planted bugs: a rule of the protocol taken out, and the test that must notice.
+
+    python -m tools.proof.planted [NAME...]
+
+Each is applied to a copy of the package, on which its test is run. One that the test passes in
+spite of is a missing check or a superfluous rule. Exit code 1 if any survives.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from msgspec import Struct
+
+ROOT = Path(__file__).parents[2]
+
+
+class Planted(Struct, frozen=True):
+    """A rule, and how to break it: replace `old`, which stands once in `file`, by `new`.
+
+    `test` is what pytest's `-k` selects of `tests/`: `file.py` or `file.py -k expression`.
+    """
+
+    name: str
+    rule: str
+    file: str
+    old: str
+    new: str
+    test: str
+
+
+PLANTED = [
+    Planted(
+        "carry-nothing",
+        "lines past the floor are carried into the next segment",
+        "_engine/rotation.py",
+        "write_segment(handle, number, carried + line)",
+        "carried = b''; write_segment(handle, number, line)",
+        "test_traces.py -k test_1_",
+    ),
+    Planted(
+        "never-say-syncing",
+        "publish.lock says `syncing` before a sync",
+        "_engine/publish.py",
+        "        handle.say_syncing(True)\n",
+        "",
+        "test_traces.py -k test_2_",
+    ),
+    Planted(
+        "believe-a-later-sync",
+        "whoever finds `syncing` starts the next segment",
+        "_engine/publish.py",
+        "if handle.syncing():",
+        "if False:",
+        "test_traces.py -k test_2_",
+    ),
+    Planted(
+        "a-lost-page-is-corruption",
+        "a bad line at or past the floor is a torn tail",
+        "_engine/log.py",
+        "if tail.seq < floor:",
+        "if rest is not None or tail.seq < floor:",
+        "test_traces.py -k test_3_a_lost",
+    ),
+    Planted(
+        "a-bad-last-line-is-torn",
+        "a bad line below the floor is corruption",
+        "_engine/log.py",
+        "if tail.seq < floor:",
+        "if False:",
+        "test_traces.py -k test_3_a_bad",
+    ),
+    Planted(
+        "answer-from-an-old-mark",
+        "a mark of another boot is no answer",
+        "_engine/reading.py",
+        "if mark.boot is not None and mark.boot == handle.boot:",
+        "if True:",
+        "test_traces.py -k test_4_",
+    ),
+    Planted(
+        "stay-in-the-old-segment",
+        "under each lock: as long as number+1 exists, go there",
+        "_engine/handle.py",
+        "number = max(known, mark.segment if mark else 0)\n        while files.stat(self.layout.segment(number + 1)):\n            number += 1\n",
+        "number = known or (mark.segment if mark else 0)\n",
+        "test_traces.py -k test_5_",
+    ),
+    Planted(
+        "trust-the-name-of-a-segment",
+        "a mark that names an older segment: sync the folder first",
+        "_engine/publish.py",
+        "            files.sync_folder(layout.folder)\n",
+        "            pass\n",
+        "test_traces.py -k test_6_the_name_of_a_new_segment",
+    ),
+    Planted(
+        "trust-the-names-of-a-log",
+        "without a mark every folder above is synced",
+        "_engine/handle.py",
+        "        for folder in self.layout.folder.parents:\n",
+        "        for folder in ():\n",
+        "test_traces.py -k test_6_the_names_of_a_new_log",
+    ),
+    Planted(
+        "cut-what-was-appended-before",
+        "a short write is cut behind the last right line, not where the change began",
+        "_engine/handle.py",
+        "            files.truncate(tail.segment.file.fd, tail.offset)\n        raise",
+        "            files.truncate(tail.segment.file.fd, tail.start)\n        raise",
+        "test_traces.py -k test_7_",
+    ),
+    Planted(
+        "answer-without-publishing",
+        "an answer that rests on the newest line is published first",
+        "store.py",
+        "        appended = self._append(drafted)\n        self._publish(appended)\n",
+        "        appended = self._append(drafted)\n"
+        "        if appended.event is None:\n            return None\n        self._publish(appended)\n",
+        "test_traces.py -k test_8_",
+    ),
+    Planted(
+        "adopt-publishes-nothing",
+        "publish first, then look at the token",
+        "_engine/publish.py",
+        "        for _ in range(ROUNDS):\n            self._look()\n",
+        "        for _ in range(0 if mine is None else ROUNDS):\n            self._look()\n",
+        "test_traces.py -k test_9_",
+    ),
+    Planted(
+        "forget-what-was-told",
+        "a file that was told says nothing again",
+        "_engine/telling.py",
+        "    if past.told or (replaced and past.equal):",
+        "    if replaced and past.equal:",
+        "test_traces.py -k test_10_",
+    ),
+    Planted(
+        "show-before-the-mark",
+        "the mark is moved before the exchange",
+        "_engine/materialize.py",
+        "        self._move(mark)\n        try:\n            if not self._exchange():\n                return False\n",
+        "        try:\n            if not self._exchange():\n                return False\n            self._move(mark)\n",
+        "test_traces.py -k test_11_",
+    ),
+    Planted(
+        "show-what-is-there-now",
+        "the snapshot is built from the offset that was synced",
+        "_engine/publish.py",
+        "            if self.shower.show(self.tail):",
+        "            self.tail = log.read_to_end(self.tail)[0]\n            if self.shower.show(self.tail):",
+        "test_traces.py -k test_12_",
+    ),
+    Planted(
+        "lock-what-was-there",
+        "a lock file is the one under its name",
+        "_engine/lock.py",
+        "        return now is not None and (now.st_ino, now.st_dev) == (held.st_ino, held.st_dev)",
+        "        return True",
+        "test_traces.py -k test_13_",
+    ),
+    Planted(
+        "an-empty-file-is-stale",
+        "`{}` is a logout if one login was published",
+        "_engine/foreign.py",
+        "    if len(published.entries) == 1:",
+        "    if False:",
+        "test_traces.py -k test_14_",
+    ),
+    Planted(
+        "cut-before-keeping",
+        "a torn tail is in quarantine, durably, before it is cut",
+        "_engine/handle.py",
+        "                quarantine.keep(self.layout, quarantine.torn_tail(self.layout, tail, torn), torn)\n                files.truncate(tail.segment.file.fd, tail.offset)\n",
+        "                files.truncate(tail.segment.file.fd, tail.offset)\n                quarantine.keep(self.layout, quarantine.torn_tail(self.layout, tail, torn), torn)\n",
+        "test_traces.py -k test_15_",
+    ),
+    Planted(
+        "keep-twice",
+        "the same torn tail is kept under one name",
+        "_engine/quarantine.py",
+        "codec.digest(torn)[:16])",
+        "codec.digest(torn + __import__('os').urandom(8))[:16])",
+        "test_traces.py -k test_15_",
+    ),
+]
+
+
+def survives(planted: Planted) -> bool:
+    """Whether the test passes in spite of the bug.
+
+    Raises:
+        ValueError: the bug does not fit the code any more.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        shutil.copytree(ROOT / "authlog", root / "authlog")
+        file = root / "authlog" / planted.file
+        code = file.read_text()
+        if code.count(planted.old) != 1:
+            raise ValueError(f"{planted.name}: stands {code.count(planted.old)} times")
+        file.write_text(code.replace(planted.old, planted.new))
+        return _passes(planted.test, root)
+
+
+def _passes(test: str, root: Path) -> bool:
+    """Run a test with the package in `root`, which must be the one that is imported."""
+    file, *selection = test.split(" ", 2)
+    probe = f"import authlog; assert authlog.__file__.startswith({str(root)!r}), authlog.__file__"
+    environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONSAFEPATH": "1"}
+    subprocess.run([sys.executable, "-c", probe], env=environment, check=True)
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--no-cov"]
+    command += ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), "-o", "pythonpath=tests"]
+    command += [str(ROOT / "tests" / file), *selection]
+    done = subprocess.run(command, env=environment, cwd=root, capture_output=True, text=True)
+    if done.returncode not in (0, 1):
+        raise ValueError(f"{test}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return done.returncode == 0
+
+
+def main(names: list[str]) -> int:
+    """Try the planted bugs of these names, all if there are none; return how many survived."""
+    chosen = [planted for planted in PLANTED if not names or planted.name in names]
+    survivors = 0
+    for planted in chosen:
+        survived = survives(planted)
+        survivors += survived
+        print(f"{'SURVIVED' if survived else 'found':9} {planted.name:32} {planted.rule}", flush=True)
+    print(f"{len(chosen) - survivors} of {len(chosen)} found")
+    return survivors
+
+
+if __name__ == "__main__":
+    sys.exit(1 if main(sys.argv[1:]) else 0)
