@@ -11,7 +11,7 @@ from opencode import OpencodeServer, auth_json, requires_opencode, shown_by_open
 
 pytestmark = requires_opencode
 
-ANTHROPIC = OAuth(refresh="r-1", access="a-1", expires=1_790_000_000_000)
+LOGIN = OAuth(refresh="r-1", access="a-1", expires=1_790_000_000_000)
 
 
 @pytest.fixture
@@ -57,56 +57,52 @@ def test_opencode_shows_exactly_what_authlog_wrote(home: Path, path: Path) -> No
 
 def test_what_opencode_stores_and_removes_is_told_as_adopt_events(home: Path, path: Path) -> None:
     log = AuthLog(path)
-    log.set("anthropic", ANTHROPIC)
+    log.set("one", LOGIN)
     before = log.seq()
     with OpencodeServer(home) as server:
-        server.put("groq", {"type": "api", "key": "gsk-1"})
+        server.put("two", {"type": "api", "key": "gsk-1"})
         (stored,) = adopted(log, before)
-        assert log.get("groq") == ApiKey(key="gsk-1")
+        assert log.get("two") == ApiKey(key="gsk-1")
 
-        server.delete("groq")
+        server.delete("two")
         (removed,) = adopted(log, stored.seq)
 
-    assert stored.providers["groq"] is not None
-    assert removed.providers == {"groq": None}
-    assert log.all() == {"anthropic": ANTHROPIC}
+    assert stored.providers["two"] is not None
+    assert removed.providers == {"two": None}
+    assert log.all() == {"one": LOGIN}
 
 
 def test_reading_alone_sees_what_opencode_has_just_stored(home: Path, path: Path) -> None:
     log = AuthLog(path)
-    log.set("anthropic", ANTHROPIC)
+    log.set("one", LOGIN)
     with OpencodeServer(home) as server:
         for number in range(5):
-            server.put("groq", {"type": "api", "key": f"gsk-{number}"})
-            assert log.get("groq") == ApiKey(key=f"gsk-{number}")
+            server.put("two", {"type": "api", "key": f"gsk-{number}"})
+            assert log.get("two") == ApiKey(key=f"gsk-{number}")
 
 
 def test_logins_that_opencode_had_before_are_imported_whole(home: Path, path: Path) -> None:
     with OpencodeServer(home) as server:
-        server.put("groq", {"type": "api", "key": "gsk-1"})
-        server.put("openai/", {"type": "api", "key": "sk-1"})
+        server.put("two", {"type": "api", "key": "gsk-1"})
+        server.put("three%2F", {"type": "api", "key": "sk-1"})
     log = AuthLog(path)
-    log.set("anthropic", ANTHROPIC)
-    assert list(shown_by_opencode(home)) == ["groq", "openai", "anthropic"]
+    log.set("one", LOGIN)
+    assert list(shown_by_opencode(home)) == ["two", "three", "one"]
     first = next(iter(log.history()))
-    assert (first.kind, set(first.providers)) == ("init", {"groq", "openai"})
+    assert (first.kind, set(first.providers)) == ("init", {"two", "three"})
 
 
 def test_what_opencode_does_not_know_survives_its_rewrite(home: Path, path: Path) -> None:
     log = AuthLog(path)
     future = {"type": "future", "seed": [1, 2, {"deep": None}]}
     log.set("tomorrow", future)
-    log.set(
-        "anthropic", {"type": "oauth", "refresh": "r", "access": "a", "expires": 5, "scopes": ["x"]}
-    )
-    log.set("groq", {"type": "api", "key": "gsk-1", "note": "mine"})
+    log.set("one", {"type": "oauth", "refresh": "r", "access": "a", "expires": 5, "scopes": ["x"]})
+    log.set("two", {"type": "api", "key": "gsk-1", "note": "mine"})
     with OpencodeServer(home) as server:
-        server.put("openai", {"type": "api", "key": "sk-1"})
-        assert set(on_disk(path)) == {"anthropic", "groq", "openai"}, (
-            "opencode drops what it doesn't know"
-        )
+        server.put("three", {"type": "api", "key": "sk-1"})
+        assert set(on_disk(path)) == {"one", "two", "three"}, "opencode drops what it doesn't know"
         adopted(log, 0)
-        server.put("groq", {"type": "api", "key": "gsk-2"})
+        server.put("two", {"type": "api", "key": "gsk-2"})
         adopted(log, 0)
 
     tomorrow = log.get("tomorrow")
@@ -114,15 +110,15 @@ def test_what_opencode_does_not_know_survives_its_rewrite(home: Path, path: Path
     assert tomorrow.value == future
     assert on_disk(path) == {
         "tomorrow": future,
-        "anthropic": {
+        "one": {
             "type": "oauth",
             "refresh": "r",
             "access": "a",
             "expires": 5,
             "scopes": ["x"],
         },
-        "groq": {"type": "api", "key": "gsk-2", "note": "mine"},
-        "openai": {"type": "api", "key": "sk-1"},
+        "two": {"type": "api", "key": "gsk-2", "note": "mine"},
+        "three": {"type": "api", "key": "sk-1"},
     }
 
 
@@ -134,22 +130,22 @@ def test_a_symlinked_auth_json_stays_one_for_both(home: Path, path: Path, tmp_pa
     path.parent.mkdir(parents=True)
     path.symlink_to(real)
     log = AuthLog(path)
-    log.set("anthropic", ANTHROPIC)
+    log.set("one", LOGIN)
     with OpencodeServer(home) as server:
-        server.put("groq", {"type": "api", "key": "gsk-1"})
+        server.put("two", {"type": "api", "key": "gsk-1"})
         log.adopt()
-    log.set("openai", ApiKey(key="sk-1"))
+    log.set("three", ApiKey(key="sk-1"))
 
     assert path.is_symlink()
     assert not real.is_symlink()
     assert log.path == real
-    assert list(shown_by_opencode(home)) == ["anthropic", "groq", "openai"]
+    assert list(shown_by_opencode(home)) == ["one", "two", "three"]
 
 
 def test_two_servers_and_authlog_in_turn_lose_nothing(home: Path, path: Path) -> None:
     log = AuthLog(path)
-    log.set("anthropic", ANTHROPIC)
-    expected = {"anthropic": "oauth"}
+    log.set("one", LOGIN)
+    expected = {"one": "oauth"}
     with OpencodeServer(home) as one, OpencodeServer(home) as other:
         for turn in range(4):
             for number, server in enumerate((one, other)):

@@ -315,6 +315,7 @@ def test_11_no_reader_ever_takes_our_own_file_for_a_foreign_one(power: Power, st
 
     def before(verb: str, what: object) -> None:
         nonlocal reading
+        assert not (reading and verb == "try_lock"), "a reader took a lock"
         if not reading:
             reading = True
             seen.append(reader.seq())
