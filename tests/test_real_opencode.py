@@ -57,19 +57,20 @@ def test_opencode_shows_exactly_what_authlog_wrote(home: Path, path: Path) -> No
 
 def test_what_opencode_stores_and_removes_is_told_as_adopt_events(home: Path, path: Path) -> None:
     log = AuthLog(path)
-    log.set("one", LOGIN)
+    log.change({"one": LOGIN, "two": ApiKey(key="k-2"), "three": ApiKey(key="k-3")})
     before = log.seq()
     with OpencodeServer(home) as server:
-        server.put("two", {"type": "api", "key": "gsk-1"})
+        server.put("four", {"type": "api", "key": "k-4"})
         (stored,) = adopted(log, before)
-        assert log.get("two") == ApiKey(key="gsk-1")
+        assert log.get("four") == ApiKey(key="k-4")
 
         server.delete("two")
         (removed,) = adopted(log, stored.seq)
 
-    assert stored.providers["two"] is not None
+    assert set(stored.providers) == {"four"}
+    assert stored.providers["four"] is not None
     assert removed.providers == {"two": None}
-    assert log.all() == {"one": LOGIN}
+    assert list(log.all()) == ["one", "three", "four"]
 
 
 def test_reading_alone_sees_what_opencode_has_just_stored(home: Path, path: Path) -> None:
