@@ -96,7 +96,7 @@ class OpencodeServer:
         self._ask("DELETE", provider, None)
 
     def _ask(self, method: str, provider: str, body: bytes | None) -> None:
-        request = urllib.request.Request(  # noqa: S310  to our own server
+        request = urllib.request.Request(
             f"http://127.0.0.1:{self._port}/auth/{provider}",
             data=body,
             method=method,

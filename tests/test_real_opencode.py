@@ -1,11 +1,11 @@
 """authlog beside the real opencode: each shows what the other one wrote."""
 
-import json
-import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
+import needs
 from authlog import ApiKey, AuthLog, Event, OAuth, Opaque, WellKnown
 from opencode import OpencodeServer, auth_json, requires_opencode, shown_by_opencode
 
@@ -32,9 +32,7 @@ def adopted(log: AuthLog, after: int) -> list[Event]:
 
 
 def on_disk(path: Path) -> dict[str, object]:
-    shown = json.loads(path.read_bytes())
-    assert isinstance(shown, dict)
-    return shown
+    return msgspec.json.decode(path.read_bytes(), type=dict[str, object])
 
 
 def test_opencode_shows_exactly_what_authlog_wrote(home: Path, path: Path) -> None:
@@ -123,7 +121,7 @@ def test_what_opencode_does_not_know_survives_its_rewrite(home: Path, path: Path
     }
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs symbolic links")
+@needs.symlinks
 def test_a_symlinked_auth_json_stays_one_for_both(home: Path, path: Path, tmp_path: Path) -> None:
     real = tmp_path / "elsewhere" / "logins.json"
     real.parent.mkdir()
