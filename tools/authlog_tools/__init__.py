@@ -1,0 +1,1 @@
+"""The `authlog` command: one module for each subcommand, each on the public API."""

@@ -1,0 +1,69 @@
+"""What went wrong, as two lines or one JSON object on stderr, and the exit code that says it."""
+
+import json
+import sys
+
+import authlog
+
+
+class Failure(Exception):
+    """A failure of the command itself: about what, what happened, what to do next."""
+
+    def __init__(self, about: str, happened: str, hint: str = "", *, code: int = 1) -> None:
+        self.about, self.happened, self.hint, self.code = about, happened, hint, code
+        super().__init__(about, happened, hint, code)
+
+    def __str__(self) -> str:
+        return f"{self.about}: {self.happened}"
+
+
+def code_of(error: Exception) -> int:
+    """Return the exit code for an error."""
+    match error:
+        case Failure():
+            return error.code
+        case authlog.InvalidCredential():
+            return 2
+        case authlog.Corruption():
+            return 3
+        case authlog.PublishTimeout():
+            return 6
+        case authlog.LockTimeout():
+            return 4
+        case (
+            authlog.StaleToken()
+            | authlog.UnsafePermissions()
+            | authlog.SecretErased()
+            | authlog.UnknownFormat()
+        ):
+            return 5
+        case authlog.Unacknowledged() | OSError():
+            return 6
+        case _:
+            return 1
+
+
+def tell(error: Exception, *, as_json: bool) -> int:
+    """Print the error and return its exit code."""
+    happened, hint = _texts(error)
+    code = code_of(error)
+    if as_json:
+        name = "Usage" if isinstance(error, Failure) and code == 2 else type(error).__name__
+        body = {"code": name, "message": happened, "hint": hint}
+        print(json.dumps({"error": body}), file=sys.stderr)
+    else:
+        print(f"authlog: {happened}", file=sys.stderr)
+        if hint:
+            print(f"  {hint}", file=sys.stderr)
+    return code
+
+
+def _texts(error: Exception) -> tuple[str, str]:
+    if isinstance(error, Failure):
+        return str(error), error.hint
+    if isinstance(error, authlog.AuthLogError):
+        happened, semicolon, hint = str(error).rpartition("; ")
+        return (happened, hint) if semicolon else (str(error), "")
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}", "mend that and try again"
+    return f"{type(error).__name__}: {error}", "AUTHLOG_DEBUG=1 shows where"

@@ -1,0 +1,42 @@
+"""List the providers, one per line: name, type, when it expires, seq of its last change."""
+
+import argparse
+import json
+
+import authlog
+from authlog_tools.opened import open_log
+from authlog_tools.tables import expiry, print_rows
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's own arguments."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do it."""
+    log = open_log(options)
+    found = log.all()
+    if options.json:
+        print(json.dumps([_object(log, name, what) for name, what in found.items()]))
+        return 0
+    print_rows(
+        (
+            (name, what.type or "", expiry(_expires(what)), str(log.seq(name)))
+            for name, what in found.items()
+        ),
+        ("provider", "type", "expires", "seq"),
+    )
+    return 0
+
+
+def _expires(credential: authlog.Credential) -> int | None:
+    return credential.expires if isinstance(credential, authlog.OAuth) else None
+
+
+def _object(log: authlog.AuthLog, name: str, credential: authlog.Credential) -> dict[str, object]:
+    return {
+        "provider": name,
+        "type": credential.type,
+        "expires": _expires(credential),
+        "seq": log.seq(name),
+    }

@@ -1,0 +1,109 @@
+"""Choose the subcommand, run it, and turn what went wrong into a message and an exit code.
+
+Only the module of the command that runs is imported. Exit codes: 0 done; 1 the answer is no; 2 used
+wrongly; 3 damage found; 4 somebody holds the lock; 5 not allowed or refused; 6 the disk refused;
+130 Ctrl-C.
+"""
+
+import argparse
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from authlog_tools import failures
+from authlog_tools.commands import COMMANDS, GROUPS, PRESETS
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with these arguments, those of the process if None; return its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in given
+    try:
+        code = _run(given)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has gone; the interpreter must not complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 2
+    except Exception as error:  # noqa: BLE001  the last frame before the user: no traceback
+        if os.environ.get("AUTHLOG_DEBUG") == "1":
+            raise
+        return failures.tell(error, as_json=as_json)
+    return code
+
+
+def _run(given: list[str]) -> int:
+    name, rest = _split(given)
+    if name is None:
+        return _without_command(rest)
+    if name not in COMMANDS:
+        near = difflib.get_close_matches(name, COMMANDS, 1)
+        hint = f"did you mean {near[0]}?" if near else "authlog --help lists the commands"
+        raise failures.Failure(name, "there is no such command", hint, code=2)
+    module = importlib.import_module(f"authlog_tools.{name}_")
+    parser = _parser(name, module.__doc__ or "")
+    module.arguments(parser)
+    options = parser.parse_args(rest)
+    code: int = module.run(options)
+    return code
+
+
+def _split(given: list[str]) -> tuple[str | None, list[str]]:
+    """Return the command and the other arguments; common options may stand before it."""
+    takes_value = False
+    for place, argument in enumerate(given):
+        if takes_value:
+            takes_value = False
+        elif argument in ("--path", "--for"):
+            takes_value = True
+        elif not argument.startswith("-"):
+            return argument, given[:place] + given[place + 1 :]
+    return None, given
+
+
+def _without_command(rest: list[str]) -> int:
+    if "--version" in rest:
+        from importlib.metadata import version
+
+        print(f"authlog {version('authlog')} (Python {sys.version.split()[0]}, format 1)")
+        return 0
+    wrong = [argument for argument in rest if argument not in ("-h", "--help")]
+    if wrong:
+        raise failures.Failure(wrong[0], "no command is given", "see authlog --help", code=2)
+    print(_overview())
+    return 0 if rest else 2
+
+
+def _overview() -> str:
+    width = max(map(len, COMMANDS)) + 2
+    lines = ["usage: authlog [--path FILE | --for PROGRAM] COMMAND ...", ""]
+    for group, names in GROUPS.items():
+        lines.append(group)
+        lines += [f"  {name:{width}}{COMMANDS[name]}" for name in names]
+        lines.append("")
+    lines += [
+        "Which file: --path FILE, --for " + "|".join(PRESETS) + ", AUTHLOG_PATH,",
+        "else opencode's own. authlog COMMAND --help shows a command's options.",
+    ]
+    return "\n".join(lines)
+
+
+def _parser(name: str, doc: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"authlog {name}",
+        description=doc,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--path", metavar="FILE", help="the auth.json to work on")
+    which.add_argument("--for", dest="program", choices=PRESETS, help="that of a program")
+    parser.add_argument("--json", action="store_true", help="print for programs")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print no more than asked for")
+    return parser

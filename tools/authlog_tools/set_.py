@@ -1,0 +1,60 @@
+"""Store a credential: the secret comes from a hidden prompt or from standard input.
+
+examples:
+  authlog set openai                       asks for the key
+  pass openai | authlog set openai
+  authlog set anthropic --entry < entry.json
+"""
+
+import argparse
+import getpass
+import json
+import sys
+
+import authlog
+from authlog_tools.failures import Failure
+from authlog_tools.opened import open_log, settled
+from authlog_tools.tables import event_object
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's own arguments."""
+    parser.add_argument("provider", metavar="PROVIDER")
+    parser.add_argument("--stdin", action="store_true", help="read standard input, a terminal too")
+    parser.add_argument("--entry", action="store_true", help="what is read is a whole JSON entry")
+    parser.add_argument("--expect", type=int, metavar="SEQ", help="only if that was its last change")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do it."""
+    log = open_log(options)
+    credential = _credential(options, _read(options))
+    event = settled(log, lambda: log.set(options.provider, credential, expect=options.expect))
+    if event is not None and options.json:
+        print(json.dumps(event_object(event)))
+    elif event is not None and not options.quiet:
+        print(f"{options.provider} is stored: event {event.seq}", file=sys.stderr)
+    return 0
+
+
+def _read(options: argparse.Namespace) -> str:
+    if options.stdin or not sys.stdin.isatty():
+        return sys.stdin.read().strip()
+    what = "Entry (JSON)" if options.entry else "Secret"
+    return getpass.getpass(f"{what} for {options.provider}: ").strip()
+
+
+def _credential(
+    options: argparse.Namespace, secret: str
+) -> authlog.ApiKey | dict[str, object]:
+    if not secret:
+        raise Failure(options.provider, "nothing was given to store", "nothing changed", code=2)
+    if not options.entry:
+        return authlog.ApiKey(secret)
+    try:
+        entry = json.loads(secret)
+    except ValueError:
+        entry = None
+    if not isinstance(entry, dict):
+        raise Failure(options.provider, "the entry is not a JSON object", "see --help", code=2)
+    return {str(name): value for name, value in entry.items()}

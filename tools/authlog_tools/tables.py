@@ -1,0 +1,89 @@
+"""Columns on a terminal, tab-separated lines elsewhere; times and changes in words."""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+import authlog
+
+
+def print_rows(rows: Iterable[Sequence[str]], head: Sequence[str]) -> None:
+    """Print rows: aligned, below a head, if a person looks; for programs with tabs."""
+    found = [[clean(cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        for row in found:
+            print("\t".join(row))
+        return
+    table = [list(head), *found]
+    widths = [max(len(row[place]) for row in table) for place in range(len(head))]
+    for row in table:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print(line.rstrip())
+
+
+def clean(text: str) -> str:
+    """Return the text without what would move a terminal's cursor: names come from anywhere."""
+    return "".join(character if character.isprintable() else "�" for character in text)
+
+
+def expiry(expires: int | None) -> str:
+    """Return when a login expires, given in ms since 1970, in words."""
+    if expires is None:
+        return ""
+    try:
+        moment = datetime.fromtimestamp(expires / 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return f"expires {expires}"
+    seconds = (moment - datetime.now(UTC)).total_seconds()
+    return f"expires in {span(seconds)}" if seconds >= 0 else f"expired {span(-seconds)} ago"
+
+
+def span(seconds: float) -> str:
+    """Return a duration in its largest unit."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def described(changes: Mapping[str, authlog.Change | None]) -> str:
+    """Return what an event did to its providers: type and fingerprints, never a secret."""
+    return ", ".join(
+        f"{name} removed" if change is None else f"{name} {_change(change)}".rstrip()
+        for name, change in changes.items()
+    )
+
+
+def _change(change: authlog.Change) -> str:
+    return " ".join([change.type or "", *change.members.values()]).strip()
+
+
+def event_object(event: authlog.Event) -> dict[str, object]:
+    """Return an event for programs: what it says in the open, by name."""
+    found: dict[str, object] = {
+        "seq": event.seq,
+        "time": event.time.isoformat().replace("+00:00", "Z"),
+        "kind": event.kind,
+        "writer": {
+            "program": event.writer.program,
+            "pid": event.writer.pid,
+            "host": event.writer.host,
+            "user": event.writer.user,
+        },
+        "providers": {name: _object(change) for name, change in event.providers.items()},
+        "hash": event.hash,
+        "prev": event.prev,
+        "erased": event.erased,
+    }
+    more = {"base": event.base, "file": event.file, "told": event.told}
+    return found | {name: value for name, value in more.items() if value is not None}
+
+
+def _object(change: authlog.Change | None) -> dict[str, object] | None:
+    if change is None:
+        return None
+    return {
+        "type": change.type,
+        "expires": change.expires,
+        "members": dict(change.members),
+    }
