@@ -152,8 +152,8 @@ class StaleToken(AuthLogError):
 
     def __str__(self) -> str:
         return (
-            f"{self.provider}: refreshed at {self.refreshed_at.isoformat()}, after event {self.seq}: "
-            "its refresh token is spent, and using it can revoke the login; log in anew, or force it"
+            f"{self.provider}: refreshed at {self.refreshed_at.isoformat()}, after {self.seq}: its "
+            "refresh token is spent, using it can revoke the login; log in anew, or force it"
         )
 
 

@@ -148,7 +148,7 @@ class Repeatable(Surroundings):
 
 
 @contextmanager
-def repeatable(here: Surroundings | None = None) -> Generator[Surroundings]:
+def repeatable(here: Repeatable | None = None) -> Generator[Repeatable]:
     """Let every AuthLog that is opened meanwhile live in the surroundings given."""
     real, given = surroundings.here, here or Repeatable()
     surroundings.here = given

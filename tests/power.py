@@ -1,8 +1,8 @@
 """A power cut on real files: what was not synced is gone.
 
 The strictest disk there may be: a file holds what it held at its last sync, a folder the names of
-its last sync, and a sync that fails makes the kernel forget what it could not write (the pages count
-as clean, and a later sync says that all is well).
+its last sync, and a sync that fails makes the kernel forget what it could not write: the pages
+count as clean, and a later sync says that all is well.
 """
 
 import os

@@ -16,7 +16,8 @@ def worked_lines() -> list[bytes]:
     assert codec.__doc__ is not None
     example = re.findall(r"^    \{\"event\":\{.*\n(?:^        .*\n)*", codec.__doc__, re.MULTILINE)
     return [
-        b"".join(part.encode() for part in re.findall(r"^ +(.*)$", text, re.M)) for text in example
+        b"".join(part.encode() for part in re.findall(r"^ +(.*)$", text, re.MULTILINE))
+        for text in example
     ]
 
 

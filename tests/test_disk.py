@@ -1,4 +1,4 @@
-"""The disk that forgets: it is like a real one until the power is cut, and then it keeps its word."""
+"""The disk that forgets: like a real one until the power is cut; then it keeps its word."""
 
 import errno
 import os
@@ -238,8 +238,6 @@ def test_a_process_that_is_killed_before_a_step_does_not_do_it() -> None:
 # A power cut
 
 
-
-
 def test_what_was_synced_stays_also_where_a_later_write_shares_its_sector() -> None:
     with Disk().mounted() as disk:
         fd = written(FOLDER / "a", b"s" * 700)
@@ -261,7 +259,9 @@ def test_each_sector_that_was_not_synced_is_old_new_or_garbage() -> None:
         files.write_at(fd, b"n" * 1024, 0)
         found = left(disk, "a")
     torn = bytes([ord("n") ^ 0x5A])
-    assert found == {one * 512 + two * 512 for one in (b"o", b"n", torn) for two in (b"o", b"n", torn)}
+    assert found == {
+        one * 512 + two * 512 for one in (b"o", b"n", torn) for two in (b"o", b"n", torn)
+    }
 
 
 def test_a_truncation_that_was_not_synced_may_be_undone() -> None:

@@ -55,9 +55,9 @@ LOGIN = {"type": "oauth", "refresh": "r", "access": "a", "expires": 1}
         ("stale, one changed", {"a": C}, {"a": A, "b": B}, [(1, {"a": A})], {"a": C}),
         ("logged out within seconds", {"a": A}, {"a": A, "b": B}, [(2, {"a": A})], {"b": None}),
         ("too old a base", {"a": A, "c": C}, {"a": A, "b": B}, [(9, {"a": A})], {"c": C}),
-        ("a stale file brings nothing back", {"a": A, "b": B}, {"a": A}, [(0.1, {"a": A, "b": B})], 1),
+        ("stale, one removed since", {"a": A, "b": B}, {"a": A}, [(0.1, {"a": A, "b": B})], 1),
         ("an unknown type rewritten away", {"a": A, "b": B}, {"a": A, "f": FUTURE}, [], {"b": B}),
-        ("an unknown type alone is removed", {"g": FUTURE}, {"f": FUTURE, "g": FUTURE}, [], {"f": None}),
+        ("removed, types unknown", {"g": FUTURE}, {"f": FUTURE, "g": FUTURE}, [], {"f": None}),
         ("a tie removes nothing", {"a": A}, {"a": A, "b": B}, [(1, {"c": C})], {"b": None}),
     ],
 )  # fmt: skip

@@ -67,7 +67,7 @@ def fails() -> None:
 
 def kill(power: Power, verb: str, run: Callable[[], object], *, skip: int = 0) -> None:
     """Do `run` in a process that is killed before its first such verb, or one later."""
-    dead = False
+    dead, left = False, skip + 1
 
     def before(called: str, what: object) -> None:
         nonlocal left, dead
@@ -79,7 +79,6 @@ def kill(power: Power, verb: str, run: Callable[[], object], *, skip: int = 0) -
                 dead = True
                 raise Killed
 
-    left = skip + 1
     power.before = before
     with power.on(), pytest.raises(Killed):
         run()
@@ -331,6 +330,7 @@ def test_11_no_reader_ever_takes_our_own_file_for_a_foreign_one(power: Power, st
 
 
 def test_11_nor_does_whoever_looks_after_its_writer_was_killed(power: Power, store: Path) -> None:
+    nth = 0
     for nth in itertools.count():
         if not dies_at(power, nth, lambda: AuthLog(store).set("p2", KEY)):
             break
@@ -400,8 +400,9 @@ def test_15_a_torn_tail_is_neither_lost_nor_doubled_by_a_crash(
     with (folder / "000001.jsonl").open("ab") as file:
         file.write(torn)
     power.remember()
+    done = False
     for step in range(60):
-        done = False
+        left = step
 
         def before(verb: str, what: object) -> None:
             nonlocal left
@@ -410,7 +411,6 @@ def test_15_a_torn_tail_is_neither_lost_nor_doubled_by_a_crash(
                 if left < 0:
                     raise Killed
 
-        left = step
         power.before = before
         with power.on():
             try:

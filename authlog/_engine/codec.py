@@ -1,4 +1,4 @@
-"""An event and its line: the format, byte by byte.
+r"""An event and its line: the format, byte by byte.
 
 A segment is UTF-8 text of lines. A line is one JSON object, ends in one line break and has no
 other, and is framed exactly so, without whitespace between its tokens:
@@ -37,7 +37,7 @@ EVENT has these members in this order:
     use         {provider: account or null}: which account auth.json shows as the provider from now
                 on; in a checkpoint, all of them
     told        in `adopt` and `heal`: BLAKE2b-256, keyed with the id, of the foreign file:
-                "<inode> <mtime in ns> <size>\\n" in ASCII, then its bytes
+                "<inode> <mtime in ns> <size>\n" in ASCII, then its bytes
     base        in `adopt` and `heal`: the seq of the state that the foreign writer had read
     found       {"omitted"?,"replaced"?}: names that could not be filed and were left out; providers
                 in which U+FFFD stands for a lone surrogate

@@ -244,14 +244,15 @@ if sys.platform == "win32":
 
     def _rename_while_others_look(old: Path, new: Path) -> None:
         """Replace; a reader or a scanner holds a file for milliseconds: errors 5, 32 and 33."""
-        for wait in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.7, 1.0):  # s; 2.6 in all
+        for wait in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.7, 1.0, 0.0):  # s; 2.6 in all
             try:
-                return os.replace(old, new)
+                os.replace(old, new)
             except OSError as error:
-                if error.winerror not in (5, 32, 33):
+                if error.winerror not in (5, 32, 33) or not wait:
                     raise
                 time.sleep(wait)
-        os.replace(old, new)
+            else:
+                break
 
 
 class _Atomic:

@@ -33,7 +33,7 @@ class Shower:
     # Looking
 
     def knows(self, identity: Identity) -> bool:
-        """Whether a file of that identity needs no look: it is ours, or was told in this publish."""
+        """Whether a file of that identity needs no look: it is ours, or was told just now."""
         mark = self.mark
         return identity in self._known or (mark is not None and marks.is_ours(mark, identity))
 

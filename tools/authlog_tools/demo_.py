@@ -10,6 +10,7 @@ import json
 import multiprocessing
 import tempfile
 from collections.abc import Callable
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from authlog import ApiKey, AuthLog
@@ -18,6 +19,8 @@ from authlog_tools.failures import Failure
 from authlog_tools.tables import described, print_rows
 
 LOGINS = 10  # that each process stores, one after another
+
+_begin: list[Barrier] = []
 
 Stored = list[tuple[str, str]]  # the provider and key of each acknowledged login
 
@@ -54,13 +57,13 @@ def _race(write: Callable[[Path, int], Stored], path: Path, processes: int) -> S
     return [login for part in parts for login in part]
 
 
-def _ready(barrier: "multiprocessing.synchronize.Barrier") -> None:
-    global _barrier  # noqa: PLW0603  a pool gives it to a process in no other way
-    _barrier = barrier
+def _ready(barrier: Barrier) -> None:
+    """Keep the barrier of this process's pool: it can be given at the start only."""
+    _begin.append(barrier)
 
 
 def _at_once(write: Callable[[Path, int], Stored], path: Path, number: int) -> Stored:
-    _barrier.wait()
+    _begin[0].wait()
     return write(path, number)
 
 

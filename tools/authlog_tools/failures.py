@@ -17,30 +17,26 @@ class Failure(Exception):
         return f"{self.about}: {self.happened}"
 
 
+_REFUSED = (
+    authlog.StaleToken,
+    authlog.UnsafePermissions,
+    authlog.SecretErased,
+    authlog.UnknownFormat,
+)
+_CODES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
+    ((authlog.InvalidCredential,), 2),
+    ((authlog.Corruption,), 3),
+    ((authlog.LockTimeout,), 4),
+    (_REFUSED, 5),
+    ((authlog.Unacknowledged, OSError), 6),
+)
+
+
 def code_of(error: Exception) -> int:
     """Return the exit code for an error."""
-    match error:
-        case Failure():
-            return error.code
-        case authlog.InvalidCredential():
-            return 2
-        case authlog.Corruption():
-            return 3
-        case authlog.PublishTimeout():
-            return 6
-        case authlog.LockTimeout():
-            return 4
-        case (
-            authlog.StaleToken()
-            | authlog.UnsafePermissions()
-            | authlog.SecretErased()
-            | authlog.UnknownFormat()
-        ):
-            return 5
-        case authlog.Unacknowledged() | OSError():
-            return 6
-        case _:
-            return 1
+    if isinstance(error, Failure):
+        return error.code
+    return next((code for kinds, code in _CODES if isinstance(error, kinds)), 1)
 
 
 def tell(error: Exception, *, as_json: bool) -> int:

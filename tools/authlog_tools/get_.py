@@ -1,13 +1,16 @@
 """Show a credential, its secrets as fingerprints.
 
-examples:
+Examples:
   authlog get anthropic
   authlog get anthropic --field access     print that member, for a script
   authlog get anthropic --reveal           print all of it as JSON
+
 """
 
 import argparse
 import json
+
+import msgspec
 
 import authlog
 from authlog_tools.failures import Failure
@@ -39,9 +42,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _member(options: argparse.Namespace, value: object) -> str:
-    if not isinstance(value, dict) or options.field not in value:
+    members = msgspec.convert(value, dict[str, object]) if isinstance(value, dict) else {}
+    if options.field not in members:
         raise Failure(options.provider, f"has no member {options.field}", "see authlog get")
-    found: object = value[options.field]
+    found = members[options.field]
     return found if isinstance(found, str) else json.dumps(found)
 
 

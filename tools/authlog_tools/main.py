@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 2
-    except Exception as error:  # noqa: BLE001  the last frame before the user: no traceback
+    except Exception as error:
         if os.environ.get("AUTHLOG_DEBUG") == "1":
             raise
         return failures.tell(error, as_json=as_json)

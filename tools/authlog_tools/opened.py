@@ -28,6 +28,7 @@ def settled(
 
     Raises:
         Failure: it is not in the log, or still not known.
+
     """
     try:
         return change()

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from pathlib import Path
 
 from authlog_tools.failures import Failure
@@ -21,6 +22,7 @@ def store(program: Path, folder: Path, each: int) -> tuple[list[tuple[str, str]]
 
     Raises:
         Failure: the program can't be run, or doesn't answer.
+
     """
     surroundings = {**os.environ, "HOME": str(folder)}
     for name in ("DATA", "CONFIG", "STATE", "CACHE"):
@@ -32,8 +34,7 @@ def store(program: Path, folder: Path, each: int) -> tuple[list[tuple[str, str]]
         with ThreadPoolExecutor(SERVERS) as pool:
             for n in range(each * 5):
                 pairs = [(port, f"provider-{n}-{port}", f"key-{n}-{port}") for port in ports]
-                answers = pool.map(lambda pair: _put(*pair), pairs)
-                stored += [pair[1:] for pair, done in zip(pairs, answers, strict=True) if done]
+                stored += [login for login in pool.map(_put, pairs) if login is not None]
     text = (folder / "data" / "opencode" / "auth.json").read_text()
     return stored, {name: entry["key"] for name, entry in json.loads(text).items()}
 
@@ -66,12 +67,17 @@ def _stop(server: "subprocess.Popen[bytes]") -> None:
         server.wait()
 
 
-def _put(port: int, provider: str, key: str) -> bool:
-    """Return whether the server acknowledged the login."""
+def _put(login: tuple[int, str, str]) -> tuple[str, str] | None:
+    """Return provider and key if the server at that port acknowledged them."""
+    port, provider, key = login
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     body = json.dumps({"type": "api", "key": key})
-    connection.request("PUT", f"/auth/{provider}", body, {"Content-Type": "application/json"})
-    answer = connection.getresponse()
-    acknowledged = answer.status == 200 and answer.read().strip() == b"true"
-    connection.close()
-    return acknowledged
+    try:
+        connection.request("PUT", f"/auth/{provider}", body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        acknowledged = answer.status == HTTPStatus.OK and answer.read().strip() == b"true"
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+    return (provider, key) if acknowledged else None

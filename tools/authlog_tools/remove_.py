@@ -10,7 +10,9 @@ from authlog_tools.tables import event_object
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
     parser.add_argument("provider", metavar="PROVIDER")
-    parser.add_argument("--expect", type=int, metavar="SEQ", help="only if that was its last change")
+    parser.add_argument(
+        "--expect", type=int, metavar="SEQ", help="only if that was its last change"
+    )
 
 
 def run(options: argparse.Namespace) -> int:

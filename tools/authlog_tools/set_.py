@@ -1,15 +1,18 @@
 """Store a credential: the secret comes from a hidden prompt or from standard input.
 
-examples:
+Examples:
   authlog set openai                       asks for the key
   pass openai | authlog set openai
   authlog set anthropic --entry < entry.json
+
 """
 
 import argparse
 import getpass
 import json
 import sys
+
+import msgspec
 
 import authlog
 from authlog_tools.failures import Failure
@@ -22,7 +25,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("provider", metavar="PROVIDER")
     parser.add_argument("--stdin", action="store_true", help="read standard input, a terminal too")
     parser.add_argument("--entry", action="store_true", help="what is read is a whole JSON entry")
-    parser.add_argument("--expect", type=int, metavar="SEQ", help="only if that was its last change")
+    parser.add_argument(
+        "--expect", type=int, metavar="SEQ", help="only if that was its last change"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -44,17 +49,15 @@ def _read(options: argparse.Namespace) -> str:
     return getpass.getpass(f"{what} for {options.provider}: ").strip()
 
 
-def _credential(
-    options: argparse.Namespace, secret: str
-) -> authlog.ApiKey | dict[str, object]:
+def _credential(options: argparse.Namespace, secret: str) -> authlog.ApiKey | dict[str, object]:
     if not secret:
         raise Failure(options.provider, "nothing was given to store", "nothing changed", code=2)
     if not options.entry:
         return authlog.ApiKey(secret)
     try:
-        entry = json.loads(secret)
-    except ValueError:
-        entry = None
-    if not isinstance(entry, dict):
-        raise Failure(options.provider, "the entry is not a JSON object", "see --help", code=2)
-    return {str(name): value for name, value in entry.items()}
+        return msgspec.json.decode(secret, type=dict[str, object])
+    except (msgspec.DecodeError, ValueError):
+        # The decoder's own text may quote what it was given.
+        raise Failure(
+            options.provider, "the entry is not a JSON object", "see --help", code=2
+        ) from None

@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from tools.bench import logins
-from tools.bench.contestants import AuthLogStore, JsonRewrite, Sqlite
+from tools.bench.contestants import AuthLogStore, Contestant, JsonRewrite, Sqlite
 
 _SET = """
 from authlog import AuthLog, OAuth
@@ -52,7 +52,11 @@ class Program(Struct, frozen=True):
 def prepare(folder: Path, long: Path, events: int, providers: int = 10) -> dict[str, str]:
     """Return the programs by name, and make what they read; `long` is a log of `events`."""
     first = logins.first_logins(providers)
-    folders = {"json": JsonRewrite, "sqlite": Sqlite, "short": AuthLogStore}
+    folders: dict[str, type[Contestant]] = {
+        "json": JsonRewrite,
+        "sqlite": Sqlite,
+        "short": AuthLogStore,
+    }
     for name, contestant in folders.items():
         (folder / name).mkdir(parents=True)
         contestant.prepare(folder / name, first)

@@ -12,7 +12,6 @@ is said in `inodes`; a folder's sync that fails leaves its names to the next one
 can't write their journal stop altogether.
 """
 
-# ruff: noqa: D102 - what each verb does is said in `files`
 import errno
 import os
 import stat as modes
@@ -176,7 +175,7 @@ class Disk:
         self._step("sync_folder", path)
         self._folder(path).sync()
 
-    def set_mtime(self, fd: int, path: Path, mtime_ns: int) -> None:  # noqa: ARG002 - for Windows
+    def set_mtime(self, fd: int, path: Path, mtime_ns: int) -> None:
         file = self._at("set_mtime", fd).file
         file.touch(self.steps, mtime_ns, file.mode)
 
