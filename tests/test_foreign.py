@@ -32,7 +32,8 @@ def intent(
     found: Entries, published: Shown, *earlier: Shown, current: Entries | None = None
 ) -> Adopt | Heal | Nothing:
     now = published.entries if current is None else raws(current)
-    return read_intent(published, earlier, now, raws(found), NOW)
+    recent = [state for state in earlier if foreign.is_recent(state, NOW)]
+    return read_intent(published, recent, now, raws(found), NOW)
 
 
 A, B, C = api("a"), api("b"), api("c")

@@ -80,7 +80,10 @@ and 1 MiB a credential before it is written.
 
 Where this says more than the design or something else: `erased` stands behind `by`; a digest of 64
 zeros in the mark stands for no auth.json; a mark that a rotation or a failed materialization moves
-before anybody looked at auth.json keeps the boot it had, so that the first look is still to come.
+before anybody looked at auth.json keeps the boot it had, so that the first look is still to come;
+where auth.json is written in place, the mark is synced; the empty state is the base of a foreign
+write only if the file holds something new; a file that says what the newest state says costs no
+event; after a boot auth.json may show any state from the mark's `shown` on.
 """
 
 import re

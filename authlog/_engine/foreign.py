@@ -61,15 +61,16 @@ def read_intent(
 ) -> Adopt | Heal | Nothing:
     """Return what the writer of `entries` meant, in a file of that mtime (ns since 1970).
 
-    `published` is what auth.json last showed, `earlier` are the states before it; `current` is the
-    newest state, to which the patch is to be applied: it may be ahead of what was published.
+    `published` is what auth.json last showed, `earlier` are the states before it from which the
+    writer may have started (see `is_recent`); `current` is the newest state, to which the patch is
+    to be applied: it may be ahead of what was published.
     """
     difference = _difference(published, entries)
     if not difference.changed and not difference.removed:
         return Nothing()
     if not entries:
         return _emptied(published)
-    bases = [published, *(base for base in earlier if _may_be_base(base, entries, mtime))]
+    bases = [published, *(base for base in earlier if _explains(base, entries, mtime))]
     differences = [_difference(base, entries) for base in bases]
     if difference.changed:  # who fails to read doesn't write just what is there
         differences.append(_Difference(Shown(0, {}), tuple(entries), ()))
@@ -97,16 +98,16 @@ def says(state: Shown, entries: Mapping[str, bytes]) -> bool:
     )
 
 
-def _may_be_base(base: Shown, entries: Mapping[str, bytes], mtime: int) -> bool:
-    """Whether the entries may stem from an older state.
+def _explains(base: Shown, entries: Mapping[str, bytes], mtime: int) -> bool:
+    """Whether a writer that started from an older state may have left the entries.
 
     One that equals them is what somebody who logged in and out again within seconds has: it counts
     only for a rewrite that changed nothing, which takes no time.
     """
     difference = _difference(base, entries)
-    if difference.changed or difference.removed:
-        return is_recent(base, mtime)
-    return base.ended is None or mtime - base.ended < REWRITE_WINDOW
+    if difference.changed or difference.removed or base.ended is None:
+        return True
+    return mtime - base.ended < REWRITE_WINDOW
 
 
 def _unlikeliness(difference: _Difference) -> tuple[int, bool, int]:

@@ -102,6 +102,12 @@ class Handle:
         files.write_at(file.fd, marks.encode(mark), 0)
         self.mark_file = file
 
+    def sync_mark(self) -> None:
+        """Return when the mark is on the disk, with its name: only where nothing else will do."""
+        assert self.mark_file is not None  # it was moved
+        files.sync(self.mark_file.fd)
+        files.sync_folder(self.layout.folder)
+
     def is_first_look(self, mark: Mark | None) -> bool:
         """Whether nobody looked at auth.json in this boot, as far as the mark tells."""
         return mark is None or mark.boot is None or mark.boot != self.boot or mark.shown == 0

@@ -155,13 +155,15 @@ class Shower:
         """Overwrite a file that can't be renamed onto: one that is mounted by itself.
 
         While that goes on readers may see half of it. The log is the truth, and the mark says that
-        whatever stands there is ours and has yet to be written.
+        whatever stands there is ours and has yet to be written. Here it is synced: after a power
+        cut half old, half new may well be a JSON object.
         """
         path = self.handle.layout.snapshot
         file = OpenFile(path, files.WRITE)
         now = snapshot.identity(files.stat_open(file.fd))
         assert now is not None
         self._move(self._mark(tail, digest, self.seen, marks.being_written(now), owes=False))
+        self.handle.sync_mark()
         offset = 0
         while offset < len(content):
             offset += files.write_at(file.fd, content[offset:], offset)
@@ -171,6 +173,7 @@ class Shower:
         after = snapshot.identity(files.stat_open(file.fd))
         mark = self._mark(tail, digest, after, after, owes=False)
         self._move(mark)
+        self.handle.sync_mark()
         return mark
 
     # The mark

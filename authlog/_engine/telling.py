@@ -47,7 +47,7 @@ def tell(
         return None if replaced else _quarantine(handle, found)
     omitted = tuple(name for name in content if not credentials.can_be_filed(name))
     entries = {name: raw for name, raw in content.items() if name not in omitted}
-    past = _recall(handle, tail, mark, found, entries)
+    past = _recall(handle, tail, _Since.of(mark, tail, first_look=first_look), found, entries)
     if past.told or past.current or (replaced and past.equal):
         return None
     mtime = found.identity[1]
@@ -100,10 +100,24 @@ def _append(
     return appended if said else None
 
 
+class _Since(Struct, frozen=True):
+    """Which states auth.json may last have shown: from the seq `first` to `last`.
+
+    After a boot the mark may be old, or gone: auth.json may show anything that came later.
+    """
+
+    first: int
+    last: int
+
+    @classmethod
+    def of(cls, mark: Mark | None, tail: Tail, *, first_look: bool) -> "_Since":
+        first = mark.shown if mark is not None else tail.floor
+        return cls(first, tail.seq if first_look else first)
+
+
 def _recall(
-    handle: Handle, tail: Tail, mark: Mark | None, found: Found, entries: Mapping[str, bytes]
+    handle: Handle, tail: Tail, since: _Since, found: Found, entries: Mapping[str, bytes]
 ) -> _Past:
-    shown_seq = mark.shown if mark is not None and mark.shown else tail.seq
     told = foreign.told(found, tail.id)
     published, earlier, equal = Shown(0, {}), list[Shown](), list[Shown]()
     before: State | None = None
@@ -115,10 +129,11 @@ def _recall(
             past = Shown(public.seq - 1, before.shown(), codec.time_ns(public.time))
             if foreign.says(past, entries):
                 equal.append(past)
-            if public.seq <= shown_seq and foreign.is_recent(past, found.identity[1]):
+            may_be = past.seq >= since.first or foreign.is_recent(past, found.identity[1])
+            if public.seq <= since.last and may_be:
                 earlier.append(past)
         before = at.state
-        if public.seq == shown_seq and at.state is not None:
+        if public.seq == since.last and at.state is not None:
             published = Shown(public.seq, at.state.shown())
     current = before is not None and foreign.says(Shown(0, before.shown()), entries)
     return _Past(was_told, current, published, tuple(earlier[::-1]), tuple(equal))

@@ -191,7 +191,7 @@ class JsonRewrite:
         found = self._read().get(provider)
         return id_of(found["access"]) if found else None
 
-    def log(self) -> None:
+    def log(self) -> list[str] | None:
         return None
 
     def _read(self) -> dict[str, dict[str, str]]:
