@@ -1,5 +1,6 @@
 """AuthLog: the store of one auth.json. See the package's docstring for the life of one."""
 
+import contextlib
 import os
 import time
 import weakref
@@ -318,7 +319,6 @@ class AuthLog:
                 told = [event] if (event := opening.init(self._handle)) else []
             except OSError as error:
                 raise _refused(self._handle, error) from error
-            self._publish_or_refuse()
         return told[-1] if told else None
 
     def settle(self) -> bool:
@@ -403,6 +403,8 @@ class AuthLog:
         handle.mine.appended = None
         safety.check(self.path, files.stat(self.path))
         try:
+            with contextlib.suppress(NoLog):
+                reading.read(handle)  # what another program wrote comes before what is decided
             while True:
                 try:
                     return handle.append(decide)

@@ -23,6 +23,7 @@ from authlog.events import Writer
 
 __all__ = [
     "CHANGING",
+    "STEPS",
     "Repeatable",
     "count",
     "fail_at",
@@ -38,9 +39,12 @@ CHANGING = (
 )  # fmt: skip
 """The verbs that change the disk, without `open_file`, which may create a file."""
 
+STEPS = tuple(verb for verb in files.VERBS if verb != "close")
+"""All verbs but `close`, which comes whenever nobody holds a file any more."""
+
 
 @contextmanager
-def steps(before: Callable[[str], None], verbs: tuple[str, ...] = files.VERBS) -> Generator[None]:
+def steps(before: Callable[[str], None], verbs: tuple[str, ...] = STEPS) -> Generator[None]:
     """Call `before` with the verb's name before each disk step; what it raises, the step raises."""
     real = {verb: getattr(files, verb) for verb in verbs}
     for verb in verbs:
@@ -63,7 +67,7 @@ def _preceded(
 
 
 @contextmanager
-def count(verbs: tuple[str, ...] = files.VERBS) -> Generator[list[str]]:
+def count(verbs: tuple[str, ...] = STEPS) -> Generator[list[str]]:
     """Give a list that the name of each disk step is added to."""
     seen: list[str] = []
     with steps(seen.append, verbs):
@@ -72,7 +76,7 @@ def count(verbs: tuple[str, ...] = files.VERBS) -> Generator[list[str]]:
 
 @contextmanager
 def fail_at(
-    nth: int, errno: int, *, times: int = 1, verbs: tuple[str, ...] = files.VERBS
+    nth: int, errno: int, *, times: int = 1, verbs: tuple[str, ...] = STEPS
 ) -> Generator[None]:
     """Let the `nth` disk step (from 1) and the ones after it, `times` in all, fail with `errno`."""
     seen = 0
@@ -88,7 +92,7 @@ def fail_at(
 
 
 @contextmanager
-def kill_at(nth: int, verbs: tuple[str, ...] = files.VERBS) -> Generator[None]:
+def kill_at(nth: int, verbs: tuple[str, ...] = STEPS) -> Generator[None]:
     """Kill this process before its `nth` disk step (from 1), as by SIGKILL."""
     seen = 0
 

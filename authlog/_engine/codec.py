@@ -344,7 +344,7 @@ def _decode_secret(secret: bytes, public: Public) -> Mapping[str, bytes | None]:
         value = text.members(raw)
     except ValueError:  # Undecodable is one
         raise NotWhole("the secret is not one") from None
-    if b'{"salt":"%b","value":%b}' % (parts.salt.encode(), raw) != secret:
+    if b'{"salt":"%b","value":%b}' % (salt.hex().encode(), raw) != secret:
         raise NotWhole("the frame of the secret is not exact")
     if digest(salt + raw) != public.commitment:
         raise NotWhole("the commitment does not fit the secret")

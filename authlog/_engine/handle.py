@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
+import msgspec
 from msgspec import Struct
 
 from authlog._engine import codec, files, log, quarantine, safety, surroundings, text
@@ -144,9 +145,19 @@ class Handle:
             number += 1
         if number == 0:
             raise NoLog
-        if tail is None or tail.segment.number != number or not tail.segment.file.writable:
-            self.tail = tail = Tail(self.open_segment(number, files.APPEND))
+        if tail is None or tail.segment.number != number:
+            self.tail = tail = self._from_view(self.open_segment(number, files.APPEND))
         return tail
+
+    def _from_view(self, segment: Segment) -> Tail:
+        """Return what a reader of the segment has read of it, so that it is not read twice."""
+        read = self.view.tail if self.view else None
+        if read is None or read.segment.number != segment.number:
+            return Tail(segment)
+        one, other = files.stat_open(read.segment.file.fd), files.stat_open(segment.file.fd)
+        if one.st_ino != other.st_ino:
+            return Tail(segment)
+        return msgspec.structs.replace(read, segment=segment)
 
     def sync_names(self) -> None:
         """Make the folder's names durable, and its own, and those of all folders above it."""

@@ -16,6 +16,7 @@ from authlog._engine.handle import Handle, NoLog, View
 from authlog._engine.log import Tail
 from authlog._engine.mark import Mark
 from authlog._engine.publish import publish
+from authlog._engine.snapshot import Found
 from authlog.errors import AuthLogError, LockTimeout, LogCorrupted, NotMaterialized
 
 ONLY_READ = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -195,6 +196,19 @@ def shown_despite(handle: Handle, error: LogCorrupted) -> dict[str, bytes]:
     """
     mark, _ = _mark(handle)
     found = snapshot.read(handle.layout.snapshot)
-    if mark is None or found is None or mark.shown != mark.seq or mark.after != found.identity:
+    if mark is None or found is None or mark.shown != mark.seq:
+        raise error
+    if mark.after != found.identity and _digest(handle, mark, found) != mark.digest:
         raise error
     return snapshot.parse(found.content)
+
+
+def _digest(handle: Handle, mark: Mark, found: Found) -> str | None:
+    """Return the digest of auth.json, if the log's id stands in the damaged segment's first line.
+
+    Raises:
+        LogCorrupted: it does not.
+    """
+    path = handle.layout.segment(mark.segment)
+    line = log.first_line(path, files.read_file(path) or b"")
+    return snapshot.digest(found.content, line.public.id) if line.public.id else None

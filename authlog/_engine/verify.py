@@ -114,13 +114,13 @@ class _Verify:
                 self._break(tail, rest, "the file ends here")
             return len(rest.data) if rest and tail.seq == end - 1 else 0
         floor = marks.floor(mark, tail.segment.number)
+        if mark and floor and tail.seq == mark.seq and tail.hash != mark.hash:
+            self.damage.append(Damage(path, tail.start, "another event was published here"))
         try:
             return len(log.torn_tail(tail, rest, floor))
         except LogCorrupted as error:
             self._break(tail, rest, error.reason)
-        if mark and floor and tail.seq == mark.seq and tail.hash != mark.hash:
-            self.damage.append(Damage(path, tail.start, "another event was published here"))
-        return 0
+            return 0
 
     def _break(self, tail: Tail, rest: Rest | None, reason: str) -> None:
         """Note each line behind a right one that is not whole, or the break itself."""
