@@ -311,14 +311,14 @@ class AuthLog:
             LockTimeout, NotWritten, Corruption, UnknownFormat, NotMaterialized: as `set`.
 
         """
-        safety.check(self.path, files.stat(self.path))
         try:
-            told = self._publish_or_refuse()
-        except (NoLog, FileNotFoundError):
+            safety.check(self.path, files.stat(self.path))
             try:
+                told = publish(self._handle)
+            except (NoLog, FileNotFoundError):
                 told = [event] if (event := opening.init(self._handle)) else []
-            except OSError as error:
-                raise _refused(self._handle, error) from error
+        except OSError as error:
+            raise _refused(self._handle, error) from error
         return told[-1] if told else None
 
     def settle(self) -> bool:
@@ -401,8 +401,8 @@ class AuthLog:
     def _append(self, decide: Callable[[State], Draft | None]) -> Appended:
         handle = self._handle
         handle.mine.appended = None
-        safety.check(self.path, files.stat(self.path))
         try:
+            safety.check(self.path, files.stat(self.path))
             with contextlib.suppress(NoLog):
                 reading.read(handle)  # what another program wrote comes before what is decided
             while True:
@@ -435,14 +435,6 @@ class AuthLog:
             if event is None:
                 raise
             raise Unacknowledged(event) from error
-
-    def _publish_or_refuse(self) -> list[Event]:
-        try:
-            return publish(self._handle)
-        except (AuthLogError, FileNotFoundError):
-            raise
-        except OSError as error:
-            raise _refused(self._handle, error) from error
 
     def _filed_at(self, name: str, seq: int, tail: Tail, *, force: bool) -> Filed | None:
         handle = self._handle

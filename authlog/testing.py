@@ -134,6 +134,10 @@ class Repeatable(Surroundings):
         self._now += 1_000_000_000
         return self._now
 
+    def advance(self, seconds: float) -> None:
+        """Set the clock forward."""
+        self._now += int(seconds * 1e9)
+
     def random(self, size: int) -> bytes:
         """Return the next `size` bytes that follow from the seed."""
         return self._random.randbytes(size)

@@ -1,6 +1,7 @@
 """What a test needs of the system it runs on, found out by trying; without it, it is skipped."""
 
 import os
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -22,7 +23,21 @@ def _has_modes() -> bool:
         return Path(file.name).stat().st_mode & 0o777 == 0o640
 
 
+def _has_mounts() -> bool:
+    try:
+        done = subprocess.run(
+            ["unshare", "-m", "sh", "-c", "mount -t tmpfs none /mnt"],
+            capture_output=True,
+            check=False,
+        )
+    except OSError:
+        return False
+    return done.returncode == 0
+
+
 symlinks = pytest.mark.skipif(not _has_symlinks(), reason="needs symbolic links")
 modes = pytest.mark.skipif(not _has_modes(), reason="needs POSIX modes")
 fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+root = pytest.mark.skipif(getattr(os, "getuid", lambda: 1)() != 0, reason="needs root")
+mounts = pytest.mark.skipif(not _has_mounts(), reason="needs mounts of its own")
 posix_shell = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")

@@ -166,7 +166,11 @@ def rehashed(line: bytes, old: bytes, new: bytes) -> bytes:
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [(b'{"v":1', b'{"v":2'), (b'"kind":"set"', b'"kind":"merge"'), (b'"seq":4', b'"new":1,"seq":4')],
+    [
+        (b'{"v":1', b'{"v":2'),
+        (b'"kind":"set"', b'"kind":"merge"'),
+        (b'"seq":4', b'"new":1,"seq":4'),
+    ],
 )
 def test_a_log_of_a_newer_authlog_is_not_touched(copy: Path, old: bytes, new: bytes) -> None:
     *before, last = lines(copy)

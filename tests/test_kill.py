@@ -23,7 +23,10 @@ CHANGES: dict[str, tuple[Change, dict[str, object]]] = {
     "set anew": (lambda log: log.set("n", ApiKey("2")), {"n": ApiKey("2")}),
     "refresh": (lambda log: log.update("o", refresh="r2"), {"o": OAuth("r2", "a1", 5)}),
     "remove": (lambda log: log.remove("a"), {"a": None}),
-    "change": (lambda log: log.change({"a": None, "n": ApiKey("3")}), {"a": None, "n": ApiKey("3")}),
+    "change": (
+        lambda log: log.change({"a": None, "n": ApiKey("3")}),
+        {"a": None, "n": ApiKey("3")},
+    ),
     "restore": (lambda log: log.restore("a", 1), {"a": None}),
     "adopt": (lambda log: log.adopt(), {"f": ApiKey("f")}),
 }
@@ -75,7 +78,7 @@ def test_a_kill_at_any_step_leaves_all_or_nothing(
     change, effect = CHANGES[verb]
     after = {name: what for name, what in (BEFORE | effect).items() if what is not None}
     if rotating:
-        monkeypatch.setattr(rotation, "_due", lambda handle, tail: tail.seq > 2)  # noqa: PLR2004
+        monkeypatch.setattr(rotation, "_due", lambda handle, tail: tail.seq > 2)
 
     def prepare() -> None:
         AuthLog(path).change(BEFORE)

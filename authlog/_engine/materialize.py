@@ -78,6 +78,7 @@ class Shower:
 
         Raises:
             NotMaterialized: the disk refused; the mark is moved, auth.json is as it was.
+            OSError: the disk refused to move the mark.
 
         """
         assert tail.state is not None
@@ -89,6 +90,8 @@ class Shower:
             elif not self._replace(tail, content, digest):
                 return False
         except OSError as error:
+            if self.mark is None or self.mark.hash != tail.hash:
+                raise  # not even the mark was moved: no reader would see the change
             raise NotMaterialized(self.handle.layout.snapshot, tail.seq, error.errno) from error
         assert self.mark is not None
         ours = self.mark.before, self.mark.after

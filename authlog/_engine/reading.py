@@ -208,6 +208,7 @@ def _digest(handle: Handle, mark: Mark, found: Found) -> str | None:
 
     Raises:
         LogCorrupted: it does not.
+
     """
     path = handle.layout.segment(mark.segment)
     line = log.first_line(path, files.read_file(path) or b"")
