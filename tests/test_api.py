@@ -101,13 +101,11 @@ def test_an_auth_json_without_a_log_that_is_no_object_is_an_error_and_is_kept(pa
 def test_expect_holds_a_change_to_what_the_caller_saw(log: AuthLog) -> None:
     seq = log.set("a", ApiKey("1"), expect=0).seq
     log.set("a", ApiKey("2"), expect=seq)
-    for act in (
-        lambda: log.set("a", ApiKey("3"), expect=seq),
-        lambda: log.remove("a", expect=seq),
-    ):
-        with pytest.raises(Conflict) as caught:
-            act()
-        assert (caught.value.provider, caught.value.expected, caught.value.actual) == ("a", 2, 3)
+    with pytest.raises(Conflict) as caught:
+        log.set("a", ApiKey("3"), expect=seq)
+    assert (caught.value.provider, caught.value.expected, caught.value.actual) == ("a", 2, 3)
+    with pytest.raises(Conflict):
+        log.remove("a", expect=seq)
     with pytest.raises(Conflict):
         log.set("a", ApiKey("3"), expect=0)
     assert log.get("a") == ApiKey("2")
@@ -424,5 +422,5 @@ def test_verify_tells_how_auth_json_stands_to_the_log(log: AuthLog) -> None:
 
 def test_what_is_read_can_be_sent_to_another_process(log: AuthLog) -> None:
     event = log.set("a", LOGIN)
-    assert pickle.loads(pickle.dumps(event)) == event
-    assert pickle.loads(pickle.dumps(log.all())) == {"a": LOGIN}
+    assert pickle.loads(pickle.dumps(event)) == event  # noqa: S301  our own
+    assert pickle.loads(pickle.dumps(log.all())) == {"a": LOGIN}  # noqa: S301  our own

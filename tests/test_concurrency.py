@@ -130,8 +130,7 @@ def test_threads_of_one_instance_lose_nothing(path: Path) -> None:
 
     def write(name: str) -> None:
         begin.wait()
-        for n in range(20):
-            acknowledged.append([log.set(name, ApiKey(f"{n}")).seq, name, f"{n}"])
+        acknowledged.extend([log.set(name, ApiKey(f"{n}")).seq, name, f"{n}"] for n in range(20))
 
     def read() -> None:
         begin.wait()
@@ -156,8 +155,7 @@ def test_instances_of_one_process_exclude_each_other(path: Path) -> None:
 
     def write(name: str) -> None:
         log = AuthLog(path)
-        for n in range(20):
-            acknowledged.append([log.set(name, ApiKey(f"{n}")).seq, name, f"{n}"])
+        acknowledged.extend([log.set(name, ApiKey(f"{n}")).seq, name, f"{n}"] for n in range(20))
 
     threads = [threading.Thread(target=write, args=(f"t{n}",)) for n in range(6)]
     for thread in threads:

@@ -2,17 +2,17 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from authlog import ApiKey, AuthLog, LogCorrupted, OAuth, UnknownFormat
+from authlog import ApiKey, AuthLog, Credential, LogCorrupted, OAuth, UnknownFormat
 from authlog._engine import codec
 
 pytestmark = pytest.mark.damaged
 
-STATE = {"a": ApiKey("k1"), "b": OAuth("r2", "a2", 5)}
+STATE: dict[str, Credential] = {"a": ApiKey("k1"), "b": OAuth("r2", "a2", 5)}
 
 
 def begun(folder: Path) -> Path:
@@ -120,6 +120,14 @@ def _is_a_torn_tail(path: Path, torn: bytes) -> None:
     assert log.verify().ok
 
 
+def edited(lines: list[bytes]) -> list[bytes]:
+    return [*lines[:3], lines[3].replace(b"r2", b"r3")]
+
+
+def spaced(lines: list[bytes]) -> list[bytes]:
+    return [lines[0], lines[1].replace(b'"salt":"', b'"salt": "'), *lines[2:]]
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -129,13 +137,14 @@ def _is_a_torn_tail(path: Path, torn: bytes) -> None:
         lambda lines: lines[1:],
         lambda lines: [lines[0]],
         lambda lines: [],
-        lambda lines: [*lines[:3], lines[3].replace(b"r2", b"r3")],
+        edited,
         lambda lines: [lines[0], b"\n", *lines[1:]],
-        lambda lines: [lines[0], lines[1].replace(b'"salt":"', b'"salt": "'), *lines[2:]],
+        spaced,
     ],
 )
-def test_lines_dropped_reordered_doubled_or_edited_are_found(copy: Path, changed: object) -> None:
-    assert callable(changed)
+def test_lines_dropped_reordered_doubled_or_edited_are_found(
+    copy: Path, changed: Callable[[list[bytes]], list[bytes]]
+) -> None:
     segment(copy).write_bytes(b"".join(changed(lines(copy))))
     assert not AuthLog(copy).verify().ok
     with pytest.raises(LogCorrupted):

@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import needs
@@ -82,7 +83,7 @@ def test_a_fork_while_a_thread_is_writing_leaves_the_child_a_store_that_works(pa
 
     thread = threading.Thread(target=write)
     thread.start()
-    codes = [in_child(lambda n=n: log.set(f"c{n}", ApiKey("3"))) for n in range(10)]
+    codes = [in_child(partial(log.set, f"c{n}", ApiKey("3"))) for n in range(10)]
     stop.set()
     thread.join()
     assert codes == [0] * 10

@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 
 import needs
-from authlog import ApiKey, AuthLog, OAuth, testing
+from authlog import ApiKey, AuthLog, Credential, OAuth, testing
 from authlog._engine import rotation
+from authlog._engine.log import Tail
 
 pytestmark = needs.fork
 
 Change = Callable[[AuthLog], object]
 
-BEFORE = {"a": ApiKey("1"), "o": OAuth("r1", "a1", 5)}
+BEFORE: dict[str, Credential] = {"a": ApiKey("1"), "o": OAuth("r1", "a1", 5)}
 CHANGES: dict[str, tuple[Change, dict[str, object]]] = {
     "set": (lambda log: log.set("a", ApiKey("2")), {"a": ApiKey("2")}),
     "set anew": (lambda log: log.set("n", ApiKey("2")), {"n": ApiKey("2")}),
@@ -69,6 +70,10 @@ def killed_at_each_step(
     raise AssertionError("it never got through")
 
 
+def due_after_the_first_change(handle: object, tail: Tail) -> bool:
+    return tail.seq > 2
+
+
 @pytest.mark.parametrize("verb", CHANGES)
 @pytest.mark.parametrize("rotating", [False, True])
 def test_a_kill_at_any_step_leaves_all_or_nothing(
@@ -78,7 +83,7 @@ def test_a_kill_at_any_step_leaves_all_or_nothing(
     change, effect = CHANGES[verb]
     after = {name: what for name, what in (BEFORE | effect).items() if what is not None}
     if rotating:
-        monkeypatch.setattr(rotation, "_due", lambda handle, tail: tail.seq > 2)
+        monkeypatch.setattr(rotation, "_due", due_after_the_first_change)
 
     def prepare() -> None:
         AuthLog(path).change(BEFORE)
