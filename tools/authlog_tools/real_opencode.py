@@ -52,10 +52,22 @@ def _serve(stack: contextlib.ExitStack, program: Path, surroundings: dict[str, s
     stack.callback(_stop, server)
     end = time.monotonic() + START
     while time.monotonic() < end and server.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        if _answers(port):
             return port
         time.sleep(0.02)
     raise Failure(str(program), "does not serve", "is it opencode 1.18 or newer?", code=2)
+
+
+def _answers(port: int) -> bool:
+    """Whether the server answers: it takes connections before it does."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/provider/auth")
+        return connection.getresponse().status == HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def _stop(server: "subprocess.Popen[bytes]") -> None:
