@@ -52,7 +52,7 @@ class _Known(Struct, frozen=True, kw_only=True):
         return text.decode(_VALUE, self.raw)
 
     def __repr__(self) -> str:
-        return _without_secrets(self, self.raw)
+        return _without_secrets(self)
 
     def __rich_repr__(self) -> list[tuple[str, object]]:
         return list(_shown(self.raw))
@@ -101,7 +101,7 @@ class Opaque(Struct, frozen=True):
         return text.decode(_VALUE, self.raw)
 
     def __repr__(self) -> str:
-        return _without_secrets(self, self.raw)
+        return _without_secrets(self)
 
     def __rich_repr__(self) -> list[tuple[str, object]]:
         return list(_shown(self.raw))
@@ -345,13 +345,17 @@ def _without_none(hint: object) -> object:
     return kinds[0] if isinstance(hint, UnionType) else hint
 
 
-def _without_secrets(view: object, raw: bytes) -> str:
-    shown = ", ".join(f"{name}={what}" for name, what in _shown(raw))
+def _without_secrets(view: ApiKey | OAuth | WellKnown | Opaque | _Known) -> str:
+    try:
+        shown = ", ".join(f"{name}={what}" for name, what in _shown(view.raw))
+    except text.Undecodable:  # a caller's own bytes; a repr must not fail
+        shown = "<not JSON>"
     return f"{type(view).__name__}({shown})"
 
 
 def _shown(raw: bytes) -> Iterator[tuple[str, object]]:
-    members = text.members(raw) or {"value": Raw(raw)}
+    members = text.members(raw)
+    members = {"value": Raw(raw)} if members is None else members
     for name, member in members.items():
         written = bytes(member)
         if name == "expires" and written.isdigit():

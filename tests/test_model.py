@@ -51,6 +51,12 @@ class Store(RuleBasedStateMachine):
             assert self.log.verify().ok
             self.folder.cleanup()
 
+    def shown(self) -> Values:
+        """Return what auth.json holds."""
+        if not self.path.exists():
+            return {}
+        return msgspec.json.decode(self.path.read_bytes(), type=Values)
+
     def remember(self) -> None:
         self.past[self.log.seq()] = dict(self.model)
 
@@ -98,7 +104,7 @@ class Store(RuleBasedStateMachine):
 
     @rule(name=NAMES, key=st.text("uvw", min_size=4, max_size=6))
     def foreign_login(self, name: str, key: str) -> None:
-        entries = json.loads(self.path.read_bytes()) if self.path.exists() else {}
+        entries = self.shown()
         entries[name] = {"type": "api", "key": key}
         self.path.write_text(json.dumps(entries))
         self.log.adopt()
@@ -146,8 +152,7 @@ class Store(RuleBasedStateMachine):
             state = {name: what.value for name, what in self.log.all().items()}
             assert state == self.model
             if self.log.seq():
-                shown = json.loads(self.path.read_bytes()) if self.path.exists() else {}
-                assert shown == self.model
+                assert self.shown() == self.model
 
     @precondition(lambda self: self.past)
     @rule(data=st.data())

@@ -1,0 +1,485 @@
+"""Rare turns of the engine, each with what it promises there."""
+
+import errno
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from authlog import (
+    ApiKey,
+    AuthLog,
+    LogCorrupted,
+    NotDurable,
+    NotWritten,
+    OAuth,
+    SecretErased,
+    StorageFull,
+    Unacknowledged,
+    UnknownFormat,
+    credentials,
+    store,
+    testing,
+)
+from authlog._engine import files, lock, log, rotation, surroundings, text
+from authlog._engine.codec import Draft
+from authlog._engine.log import Tail
+from authlog._engine.publish import publish
+from authlog.testing import Repeatable
+
+KEY = ApiKey("k")
+
+
+def deep(frames: int, run: "object") -> object:
+    """Return what `run` returns, called that many frames down."""
+    assert callable(run)
+    found: object = run() if frames == 0 else deep(frames - 1, run)
+    return found
+
+
+def test_what_is_nested_is_read_however_deep_the_caller_is(path: Path) -> None:
+    value: object = 1
+    for _ in range(180):
+        value = [value]
+    AuthLog(path).set("a", {"x": value})
+    fresh = AuthLog(path)
+    assert deep(850, lambda: fresh.get("a")) == AuthLog(path).get("a")
+    nested = b"[" * 180 + b"]" * 180
+    assert deep(850, lambda: text.compact(nested)) == nested
+    with pytest.raises(text.Undecodable):
+        deep(850, lambda: text.compact(nested[:-1]))
+
+
+def test_a_text_that_is_too_long_or_no_text_is_not_decoded() -> None:
+    with pytest.raises(text.Undecodable, match="over 3 bytes"):
+        text.check(b"1234", 3)
+    with pytest.raises(text.Undecodable, match="not UTF-8 at byte 1"):
+        text.check(b'"\xff"', 10)
+    text.check(b'"\xc3\xbc"' + b"[]" * 300, 10_000)
+    with pytest.raises(text.Undecodable, match="not JSON"):
+        text.members(b"nonsense")
+
+
+def test_every_view_hides_its_secrets_from_rich_too() -> None:
+    for credential in (ApiKey("secret"), credentials.Opaque(b'{"type":"x","a":"secret"}')):
+        shown = credential.__rich_repr__()
+        assert "secret" not in repr(shown)
+        assert [name for name, _ in shown] == ["key" if credential.type == "api" else "a"]
+    assert repr(OAuth("r", "a", 5)).endswith("expires=5)")
+
+
+def test_a_repr_never_fails() -> None:
+    assert repr(ApiKey("secret", extra={"x": b"{"})) == "ApiKey(<not JSON>)"
+    assert repr(credentials.Opaque(b"{")) == "Opaque(<not JSON>)"
+    assert credentials.Opaque(b"{}").type is None
+    assert repr(credentials.Opaque(b"{}")) == "Opaque()"
+
+
+def test_after_a_fork_everything_is_opened_anew(path: Path) -> None:
+    one = AuthLog(path)
+    one.set("a", KEY)
+    store._start_anew_in_child()
+    assert one.get("a") == KEY
+    assert one.set("b", KEY).seq == 3
+
+
+def test_a_kill_point_kills(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    def kill(pid: int, number: int) -> None:
+        assert (pid, number) == (os.getpid(), signal.SIGKILL)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "kill", kill)
+    with testing.kill_at(5), pytest.raises(KeyboardInterrupt):
+        AuthLog(path).set("a", KEY)
+
+
+def test_without_sync_nothing_is_synced(path: Path) -> None:
+    with testing.count(("sync", "sync_folder")) as seen, testing.without_sync():
+        AuthLog(path).set("a", KEY)
+    assert seen == []
+    assert AuthLog(path).get("a") == KEY
+
+
+def test_the_writer_is_named_by_what_was_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["/usr/bin/opencode"])
+    writer = surroundings.Surroundings().writer(None)
+    assert (writer.program, writer.pid) == ("opencode", os.getpid())
+    assert (writer.host, str(writer)) == (
+        socket.gethostname(),
+        f"opencode·{os.getpid()}@{socket.gethostname()}",
+    )
+    monkeypatch.setattr(os, "getuid", lambda: 987654)
+    assert surroundings.Surroundings().writer("x").user == "987654"
+
+
+def test_without_a_boot_id_every_open_recovers(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surroundings, "_BOOT", Path("/nowhere/boot_id"))
+    AuthLog(path).set("a", KEY)
+    other = AuthLog(path)
+    assert other.get("a") == KEY
+    other.set("b", KEY)
+    assert {event.kind for event in AuthLog(path).history()} == {"init", "set"}
+
+
+def test_a_lock_that_the_system_does_not_have_is_an_error(path: Path) -> None:
+    fd = os.open(path, os.O_RDWR | os.O_CREAT)
+    os.close(fd)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        lock.try_lock(fd)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        lock.unlock(fd)
+    path.unlink()
+
+
+def test_a_holder_is_named_as_far_as_the_kernel_tells(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_text("{}")
+    fd = os.open(path, os.O_RDWR)
+    inode = path.stat().st_ino
+
+    def says(pid: int) -> None:
+        lines = f"1: -> FLOCK ADVISORY WRITE 7 00:01:{inode} 0 EOF\n"
+        lines += "2: FLOCK ADVISORY WRITE 8 00:01:1 0 EOF\n"
+        lines += f"3: FLOCK ADVISORY WRITE {pid} 00:01:{inode} 0 EOF\n"
+
+        def read_text(file: Path) -> str:
+            if str(file) == "/proc/locks":
+                return lines
+            raise FileNotFoundError
+
+        monkeypatch.setattr(Path, "read_text", read_text)
+
+    says(99)
+    assert lock.holder(fd) == "process 99"
+    says(0)
+    assert lock.holder(fd) is None
+    os.close(fd)
+    other = os.open(path.with_name("other"), os.O_RDWR | os.O_CREAT)
+    assert lock.holder(other) is None
+
+    def refuses(file: Path) -> str:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "read_text", refuses)
+    assert lock.holder(other) is None
+    os.close(other)
+
+
+def test_a_thread_of_ours_that_holds_the_lock_is_named_so(path: Path) -> None:
+    held = lock.Lock(path, lambda: None)
+    held.acquire(1.0)
+    with pytest.raises(store.LockTimeout, match="another thread of this process"):
+        held.acquire(0.01)
+    held.release()
+    path.unlink()
+
+
+def test_what_stands_first_in_a_segment_is_an_init_only_in_the_first(path: Path) -> None:
+    one = AuthLog(path)
+    one.set("a", KEY)
+    folder = path.parent / "auth.json.log"
+    second = folder / "000002.jsonl"
+    second.write_bytes((folder / "000001.jsonl").read_bytes())
+    second.chmod(0o600)
+    assert not AuthLog(path).verify().ok
+    with pytest.raises(LogCorrupted, match="stands first in segment 2"):
+        AuthLog(path).set("b", KEY)
+    second.unlink()
+
+
+def rotated(path: Path, monkeypatch: pytest.MonkeyPatch) -> AuthLog:
+    """Return a store of two segments."""
+    one = AuthLog(path)
+    one.set("a", KEY)
+    with monkeypatch.context() as patch:
+        patch.setattr(rotation, "ROTATE_AT", 0)
+        one.set("a", ApiKey("2"))
+    one.set("a", ApiKey("3"))
+    return one
+
+
+@pytest.mark.damaged
+def test_segments_that_do_not_join_are_damage(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = rotated(path, monkeypatch)
+    first = path.parent / "auth.json.log" / "000001.jsonl"
+    lines = first.read_bytes().splitlines(keepends=True)
+    first.write_bytes(b"".join(lines[:-1]))
+    assert "the file ends here" in [damage.reason for damage in one.verify().damage]
+    with pytest.raises(LogCorrupted, match="the file ends here"):
+        list(one.history())
+    first.write_bytes(b"".join(lines[:1]) + b"nonsense\nmore\n" + lines[2])
+    found = [damage.offset for damage in one.verify().damage]
+    assert found[:2] == [len(lines[0]), len(lines[0]) + len("nonsense\n")]
+    with pytest.raises(LogCorrupted, match="not JSON"):
+        list(one.history())
+    other = AuthLog(path.with_name("other.json"))
+    other.set("a", KEY)
+    other.set("a", KEY)
+    first.write_bytes((path.parent / "other.json.log" / "000001.jsonl").read_bytes())
+    assert any("segment before" in damage.reason for damage in one.verify().damage)
+    with pytest.raises(LogCorrupted, match="segment before"):
+        list(one.history())
+    assert one.get("a") == ApiKey("3")
+
+
+@pytest.mark.damaged
+def test_a_segment_without_a_right_first_line_is_damage(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = rotated(path, monkeypatch)
+    second = path.parent / "auth.json.log" / "000002.jsonl"
+    second.write_bytes(b"X" + second.read_bytes()[1:])
+    assert not one.verify().ok
+    with pytest.raises(LogCorrupted):
+        list(AuthLog(path).history())
+
+
+def test_what_stands_behind_the_end_of_a_closed_segment_is_no_damage(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = rotated(path, monkeypatch)
+    first = path.parent / "auth.json.log" / "000001.jsonl"
+    with first.open("ab") as file:
+        file.write(b"torn")
+    health = one.verify()
+    assert (health.ok, health.segments[0].torn) == (True, 4)
+    assert [event.seq for event in one.history()] == [1, 2, 3, 4, 5]
+
+
+def test_history_starts_at_the_segment_that_it_needs(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = rotated(path, monkeypatch)
+    assert [event.seq for event in one.history(after=4)] == [5]
+    with testing.count(("read",)) as all_of_it:
+        one.at(2)
+    assert one.at(4) == {"a": ApiKey("2")}
+    assert all_of_it
+
+
+def test_a_checkpoint_from_which_nothing_is_known_is_no_newest_one(path: Path) -> None:
+    one = AuthLog(path)
+    one.set("a", KEY)
+    segment = path.parent / "auth.json.log" / "000001.jsonl"
+    lines = segment.read_bytes().splitlines(keepends=True)
+    erased = lines[0][: lines[0].index(b',"secret":')] + b',"secret":null}\n'
+    segment.write_bytes(erased + lines[1])
+    (path.parent / "auth.json.log" / "published.json").unlink()
+    with pytest.raises(LogCorrupted, match="no checkpoint stands before it"):
+        AuthLog(path).set("b", KEY)
+    segment.write_bytes(b"".join(lines))
+
+
+def test_a_line_of_a_newer_authlog_behind_a_bad_one_is_not_cut(path: Path) -> None:
+    one = AuthLog(path)
+    one.set("a", KEY)
+    segment = path.parent / "auth.json.log" / "000001.jsonl"
+    whole = segment.read_bytes()
+    event = b'{"v":2}'
+    newer = b'{"event":%b,"hash":"%b","secret":null}\n' % (event, log.codec.digest(event).encode())
+    segment.write_bytes(whole + b"torn\n" + newer)
+    with pytest.raises(UnknownFormat):
+        AuthLog(path).set("b", KEY)
+    assert segment.read_bytes() == whole + b"torn\n" + newer
+    segment.write_bytes(whole)
+
+
+def test_a_synced_line_behind_a_bad_one_makes_it_corruption(path: Path) -> None:
+    one = AuthLog(path)
+    one.set("a", KEY)
+    one.set("a", ApiKey("2"))
+    segment = path.parent / "auth.json.log" / "000001.jsonl"
+    whole = segment.read_bytes()
+    one.set("a", ApiKey("3"))
+    lines = segment.read_bytes().splitlines(keepends=True)
+    (path.parent / "auth.json.log" / "published.json").unlink()
+    segment.write_bytes(lines[0] + b"X" + lines[1][1:] + b"".join(lines[2:]))
+    with pytest.raises(LogCorrupted, match="was synced"):
+        AuthLog(path).set("b", KEY)
+    segment.write_bytes(whole)
+
+
+def test_an_event_that_would_not_fit_a_line_is_refused(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = AuthLog(path)
+    one.set("a", KEY)
+    monkeypatch.setattr(text, "LINE_LIMIT", 2_000)
+    with pytest.raises(NotWritten, match="File too large"):
+        one.set("a", {"x": "y" * 3_000})
+    assert one.get("a") == KEY
+
+
+def test_a_short_write_changes_nothing_even_if_it_can_not_be_cut(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = AuthLog(path)
+    one.set("a", KEY)
+    real = files.write
+
+    def short(fd: int, data: bytes) -> int:
+        return real(fd, data[:50])
+
+    def refuses(fd: int, size: int) -> None:
+        raise OSError(errno.EIO, "")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write", short)
+        patch.setattr(files, "truncate", refuses)
+        with pytest.raises(StorageFull):
+            one.set("a", ApiKey("2"))
+        assert one.settle() is False
+    assert one.verify().segments[0].torn == 50
+    one.set("a", ApiKey("3"))
+    assert one.at(3) == {"a": ApiKey("3")}
+
+
+def test_a_use_of_no_account_shows_the_plain_one_again(path: Path) -> None:
+    one = AuthLog(path)
+    one.set("a", KEY)
+    one.set("a@work", ApiKey("w"))
+    handle = one._handle
+    for account, shown in (("work", ApiKey("w")), (None, KEY), ("nobody", None)):
+        draft = Draft(kind="use", use={"a": account})
+        publish(handle, handle.append(lambda state, draft=draft: draft))
+        assert one.get("a") == shown
+        assert ("a" in path.read_text()) is (shown is not None)
+    one.set("a", ApiKey("n"))
+    assert one.get("a@nobody") == ApiKey("n")
+
+
+def test_a_foreign_write_that_says_what_is_meant_already_is_healed_or_nothing(path: Path) -> None:
+    one = AuthLog(path)
+    one.change({"a": KEY, "b": KEY, "c": KEY})
+    path.write_text("{}")
+    event = one.adopt()
+    assert event is not None
+    assert (event.kind, event.base) == ("heal", 0)
+    assert set(one.all()) == {"a", "b", "c"}
+    path.write_text(
+        '{"c":{"key":"k","type":"api"},"a":{"type":"api","key":"k"},"b":{"type":"api","key":"k"}}'
+    )
+    assert one.adopt() is None
+    assert path.read_text().startswith("{\n")
+
+
+def test_a_change_that_vanishes_before_it_is_published_is_not_durable(path: Path) -> None:
+    one = AuthLog(path)
+    one.set("a", KEY)
+    segment = path.parent / "auth.json.log" / "000001.jsonl"
+    size = segment.stat().st_size
+
+    def vanishes(verb: str) -> None:
+        if verb == "write":
+            return
+        if segment.stat().st_size > size:
+            with segment.open("r+b") as file:
+                file.truncate(size)
+
+    with testing.steps(vanishes), pytest.raises(NotDurable):
+        one.set("a", ApiKey("2"))
+    assert one.settle() is False
+    assert one.get("a") == KEY
+
+
+def test_damage_that_is_met_after_the_append_is_unacknowledged(path: Path) -> None:
+    one = AuthLog(path)
+    one.set("a", KEY)
+    other = path.parent / "auth.json.log" / "000003.jsonl"
+    damaged = False
+
+    def damages(verb: str) -> None:
+        nonlocal damaged
+        if verb == "write":
+            damaged = True
+        elif damaged and not other.exists():
+            for number in (2, 3):
+                (other.parent / f"00000{number}.jsonl").write_bytes(b"nonsense\n")
+
+    with testing.steps(damages), pytest.raises(Unacknowledged, match="settle") as caught:
+        one.set("a", ApiKey("2"))
+    assert caught.value.event.seq == 3
+    for number in (2, 3):
+        (other.parent / f"00000{number}.jsonl").unlink()
+    assert AuthLog(path).get("a") in (KEY, ApiKey("2"))
+
+
+def test_a_restore_of_what_was_erased_says_so(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = rotated(path, monkeypatch)
+    first = path.parent / "auth.json.log" / "000001.jsonl"
+    lines = first.read_bytes().splitlines(keepends=True)
+    erased = [line[: line.index(b',"secret":')] + b',"secret":null}\n' for line in lines]
+    first.write_bytes(b"".join(erased))
+    with pytest.raises(SecretErased, match="secrets of a at event 2"):
+        one.restore("a", 2)
+    health = one.verify()
+    assert (health.ok, health.segments[0].erased) == (True, 3)
+    with pytest.raises(SecretErased):
+        AuthLog(path).at(1)
+
+
+def test_surroundings_that_repeat_write_the_same_bytes(tmp_path: Path) -> None:
+    written: list[bytes] = []
+    for name in ("one", "other"):
+        with testing.repeatable():
+            AuthLog(tmp_path / name / "auth.json").set("a", KEY)
+        written.append((tmp_path / name / "auth.json.log" / "000001.jsonl").read_bytes())
+    assert written[0] == written[1]
+    answers = Repeatable()
+    with testing.repeatable(answers):
+        AuthLog(tmp_path / "one" / "auth.json").get("a")
+    assert answers.answers == [2]
+
+
+def test_a_tail_reads_on_in_a_file_that_was_replaced(path: Path) -> None:
+    one = AuthLog(path)
+    one.set("a", KEY)
+    one.set("a", ApiKey("2"))
+    segment = path.parent / "auth.json.log" / "000001.jsonl"
+    data = segment.read_bytes()
+    handle = one._handle
+    assert handle.tail is not None
+    shorter = data[: data.rindex(b"\n", 0, -1) + 1]
+    with segment.open("r+b") as file:
+        file.truncate(len(shorter))
+    tail, rest = log.read_to_end(handle.tail)
+    assert (tail.seq, rest) == (2, None)
+    other = AuthLog(path.with_name("other.json"))
+    for n in range(4):
+        other.set("a", ApiKey(f"{n}"))
+    with segment.open("r+b") as file:
+        file.write((path.parent / "other.json.log" / "000001.jsonl").read_bytes())
+    tail, rest = log.read_to_end(handle.tail)
+    assert (tail.seq, rest) == (5, None)
+    segment.write_bytes(data)
+
+
+def test_all_of_a_file_is_read_also_if_it_grows(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_bytes(b"1234")
+    fd = os.open(path, os.O_RDONLY)
+    size = 2
+
+    class Smaller:
+        st_size = size
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "stat_open", lambda fd: Smaller())
+        assert files.read_all(fd) == b"1234"
+    assert files.read_all(fd, 1) == b"234"
+    assert files.read_all(fd, 9) == b""
+    os.close(fd)
+    path.unlink()
+
+
+def test_a_tail_knows_where_it_stands(path: Path) -> None:
+    one = AuthLog(path)
+    one.set("a", KEY)
+    handle = one._handle
+    segment = handle.open_segment(1, files.READ)
+    tail, rest = log.fold(Tail(segment), files.read_all(segment.file.fd))
+    assert (tail.seq, rest, tail.floor, tail.checkpoint_size) == (2, None, 1, tail.checkpoint)
