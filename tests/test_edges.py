@@ -4,6 +4,7 @@ import errno
 import os
 import signal
 import socket
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from authlog import (
     ApiKey,
     AuthLog,
+    LockTimeout,
     LogCorrupted,
     NotDurable,
     NotWritten,
@@ -23,10 +25,11 @@ from authlog import (
     store,
     testing,
 )
-from authlog._engine import files, lock, log, rotation, surroundings, text
+from authlog._engine import codec, files, lock, log, rotation, surroundings, text
 from authlog._engine.codec import Draft
 from authlog._engine.log import Tail
 from authlog._engine.publish import publish
+from authlog._engine.state import State
 from authlog.testing import Repeatable
 
 KEY = ApiKey("k")
@@ -171,7 +174,7 @@ def test_a_holder_is_named_as_far_as_the_kernel_tells(
 def test_a_thread_of_ours_that_holds_the_lock_is_named_so(path: Path) -> None:
     held = lock.Lock(path, lambda: None)
     held.acquire(1.0)
-    with pytest.raises(store.LockTimeout, match="another thread of this process"):
+    with pytest.raises(LockTimeout, match="another thread of this process"):
         held.acquire(0.01)
     held.release()
     path.unlink()
@@ -279,7 +282,7 @@ def test_a_line_of_a_newer_authlog_behind_a_bad_one_is_not_cut(path: Path) -> No
     segment = path.parent / "auth.json.log" / "000001.jsonl"
     whole = segment.read_bytes()
     event = b'{"v":2}'
-    newer = b'{"event":%b,"hash":"%b","secret":null}\n' % (event, log.codec.digest(event).encode())
+    newer = b'{"event":%b,"hash":"%b","secret":null}\n' % (event, codec.digest(event).encode())
     segment.write_bytes(whole + b"torn\n" + newer)
     with pytest.raises(UnknownFormat):
         AuthLog(path).set("b", KEY)
@@ -337,6 +340,10 @@ def test_a_short_write_changes_nothing_even_if_it_can_not_be_cut(
     assert one.at(3) == {"a": ApiKey("3")}
 
 
+def _drafted(draft: Draft, state: State) -> Draft:
+    return draft
+
+
 def test_a_use_of_no_account_shows_the_plain_one_again(path: Path) -> None:
     one = AuthLog(path)
     one.set("a", KEY)
@@ -344,7 +351,7 @@ def test_a_use_of_no_account_shows_the_plain_one_again(path: Path) -> None:
     handle = one._handle
     for account, shown in (("work", ApiKey("w")), (None, KEY), ("nobody", None)):
         draft = Draft(kind="use", use={"a": account})
-        publish(handle, handle.append(lambda state, draft=draft: draft))
+        publish(handle, handle.append(partial(_drafted, draft)))
         assert one.get("a") == shown
         assert ("a" in path.read_text()) is (shown is not None)
     one.set("a", ApiKey("n"))

@@ -1,7 +1,9 @@
 """A store against a plain dict, with crashes, foreign writes, restarts and rotations in between."""
 
 import json
+import os
 import tempfile
+import time
 from pathlib import Path
 
 import msgspec
@@ -107,6 +109,8 @@ class Store(RuleBasedStateMachine):
         entries = self.shown()
         entries[name] = {"type": "api", "key": key}
         self.path.write_text(json.dumps(entries))
+        later = time.time_ns() + 1_000_000_000  # at once it might be a rewrite of an older state
+        os.utime(self.path, ns=(later, later))
         self.log.adopt()
         found = self.log.get(name)
         assert isinstance(found, ApiKey)
