@@ -25,7 +25,17 @@ from authlog import (
     store,
     testing,
 )
-from authlog._engine import codec, files, lock, log, rotation, surroundings, text
+from authlog._engine import (
+    codec,
+    files,
+    foreign,
+    lock,
+    log,
+    reading,
+    rotation,
+    surroundings,
+    text,
+)
 from authlog._engine.codec import Draft
 from authlog._engine.log import Tail
 from authlog._engine.publish import publish
@@ -490,3 +500,304 @@ def test_a_tail_knows_where_it_stands(path: Path) -> None:
     segment = handle.open_segment(1, files.READ)
     tail, rest = log.fold(Tail(segment), files.read_all(segment.file.fd))
     assert (tail.seq, rest, tail.floor, tail.checkpoint_size) == (2, None, 1, tail.checkpoint)
+
+
+@pytest.mark.parametrize(
+    "entry", ['{"type":"oauth","refresh":"r"}', '{"type":"api","key":5}', '{"type":"api"}', "[]"]
+)
+def test_an_entry_of_a_wrong_shape_is_opaque(path: Path, entry: str) -> None:
+    path.write_text(f'{{"a":{entry}}}')
+    assert AuthLog(path).get("a") == credentials.Opaque(entry.encode())
+
+
+def test_a_bom_is_stripped_and_a_list_is_no_snapshot(path: Path) -> None:
+    path.write_bytes(b'\xef\xbb\xbf{"a":{"type":"api","key":"k"}}')
+    one = AuthLog(path)
+    one.set("b", KEY)
+    assert set(one.all()) == {"a", "b"}
+    path.write_text("[]")
+    assert set(one.all()) == {"a", "b"}
+    assert [event.kind for event in one.history()][-1] == "quarantine"
+
+
+def test_a_file_that_changes_while_it_is_read_is_read_again(path: Path) -> None:
+    path.write_text('{"a":{"type":"api","key":"k"}}')
+    left = 1
+
+    def before(verb: str) -> None:
+        nonlocal left
+        if left:
+            left -= 1
+            path.write_text('{"a":{"type":"api","key":"longer"}}')
+
+    with testing.steps(before, ("read",)):
+        assert AuthLog(path).get("a") == ApiKey("longer")
+
+
+def test_an_unreadable_file_that_is_just_being_written_is_looked_at_again(path: Path) -> None:
+    one = AuthLog(path)
+    one.set("a", KEY)
+    whole = '{"a":{"type":"api","key":"k"},"b":{"type":"api","key":"k"}}'
+    path.write_text(whole[:20])
+    reads = 0
+
+    def before(verb: str) -> None:
+        nonlocal reads
+        if path.read_text() == whole[:20]:
+            reads += 1
+            if reads > 12:
+                path.write_text(whole)
+
+    with testing.steps(before, ("stat_open",)):
+        assert set(one.all()) == {"a", "b"}
+    assert "quarantine" not in {event.kind for event in one.history()}
+
+
+def test_a_number_beyond_all_doubles_is_null_to_javascript() -> None:
+    assert foreign.same(b'{"n":1%b}' % (b"0" * 400), b'{"n":null}')
+
+
+def test_a_rename_without_the_call_falls_back_to_a_link(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_such_call(old: Path, new: Path, flag: int) -> None:
+        raise OSError(errno.EINVAL, "")
+
+    monkeypatch.setattr(files._atomic, "_rename", no_such_call)
+    one = AuthLog(path)
+    one.set("a", KEY)
+    assert one.set("b", KEY).seq == 3
+    assert set(AuthLog(path).all()) == {"a", "b"}
+    path.with_name("file").write_text("")
+    with pytest.raises(FileExistsError):
+        files.rename_new(path.with_name("file"), path)
+
+
+def test_a_system_without_the_call_says_so(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files._atomic, "_libc", object(), raising=False)
+    with pytest.raises(OSError) as caught:
+        files.exchange(path, path)
+    assert caught.value.errno == errno.ENOSYS
+
+
+def test_a_reader_in_another_file_than_the_segment_is_read_anew(path: Path) -> None:
+    one = AuthLog(path)
+    one.set("a", KEY)
+    reader = AuthLog(path)
+    assert reader.get("a") == KEY
+    segment = path.parent / "auth.json.log" / "000001.jsonl"
+    copy = segment.with_name("copy")
+    copy.write_bytes(segment.read_bytes())
+    copy.chmod(0o600)
+    copy.replace(segment)
+    assert reader.set("b", KEY).seq == 3
+    assert set(AuthLog(path).all()) == {"a", "b"}
+
+
+def test_a_line_that_a_next_segment_did_not_carry_is_gone(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = AuthLog(path, lock_timeout=0.05)
+    one.set("a", KEY)
+    appended = _append_only(one, path)
+    other = AuthLog(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(rotation, "_carried", lambda tail, mark: (b"", 2))
+        patch.setattr(rotation, "ROTATE_AT", 0)
+        segment = path.parent / "auth.json.log" / "000001.jsonl"
+        with segment.open("r+b") as file:
+            file.truncate(appended)
+        other.set("c", KEY)
+    assert one.settle() is False
+
+
+def _append_only(one: AuthLog, path: Path) -> int:
+    """Append a change that is not published; return where it begins."""
+    begins = (path.parent / "auth.json.log" / "000001.jsonl").stat().st_size
+    held = os.open(path.parent / "auth.json.log" / "publish.lock", os.O_RDWR)
+    assert lock.try_lock(held)
+    with pytest.raises(Unacknowledged):
+        one.set("b", KEY)
+    os.close(held)
+    return begins
+
+
+def test_a_line_that_a_next_segment_carried_is_found_there(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = AuthLog(path, lock_timeout=0.05)
+    one.set("a", KEY)
+    _append_only(one, path)
+    with testing.fail_at(1, errno.EIO, verbs=("sync",)):
+        AuthLog(path).set("c", KEY)
+    assert one.settle() is True
+    assert set(one.all()) == {"a", "b", "c"}
+
+
+def test_without_a_mark_a_failed_sync_carries_what_is_past_the_floor(path: Path) -> None:
+    one = AuthLog(path)
+    one.set("a", KEY)
+    one.set("a", ApiKey("2"))
+    (path.parent / "auth.json.log" / "published.json").unlink()
+    with testing.fail_at(1, errno.EIO, verbs=("sync",)):
+        AuthLog(path).set("b", KEY)
+    assert [event.seq for event in AuthLog(path).history()] == [1, 2, 3, 4, 5]
+    second = path.parent / "auth.json.log" / "000002.jsonl"
+    assert second.read_bytes().count(b"\n") == 3  # events 3 and 4, and the checkpoint
+    assert AuthLog(path).at(3) == {"a": ApiKey("2")}
+    assert AuthLog(path).at(2) == {"a": KEY}
+
+
+def test_without_a_mark_and_a_rebuilt_auth_json_the_first_look_is_still_to_come(
+    path: Path,
+) -> None:
+    one = AuthLog(path)
+    one.set("a", KEY)
+    (path.parent / "auth.json.log" / "published.json").unlink()
+    path.unlink()
+    fresh = AuthLog(path)
+    with (
+        testing.fail_at(1, errno.EACCES, verbs=("rename_new",)),
+        testing.fail_at(1, errno.ENOSPC, verbs=("set_mtime",)),
+    ):
+        assert fresh.get("a") == KEY
+    assert not path.exists()
+    assert AuthLog(path).adopt() is None
+    assert path.exists()
+
+
+def test_a_folder_replaced_in_the_middle_of_a_publish_is_left_alone(path: Path) -> None:
+    one = AuthLog(path)
+    one.set("a", KEY)
+    handle = one._handle
+    begun = False
+
+    def before(verb: str) -> None:
+        nonlocal begun
+        if verb == "set_mtime" and not begun:
+            begun = True
+            handle.forget()
+
+    with testing.steps(before), pytest.raises(Unacknowledged):
+        one.set("a", ApiKey("2"))
+    assert one.settle() is True
+    assert one.get("a") == ApiKey("2")
+
+
+def test_another_program_that_never_stops_is_told_by_the_next_publish(path: Path) -> None:
+    one = AuthLog(path)
+    one.set("a", KEY)
+    writes = 0
+
+    def before(verb: str) -> None:
+        nonlocal writes
+        writes += 1
+        path.write_text(f'{{"a":{{"type":"api","key":"k"}},"f":{{"type":"api","key":"{writes}"}}}}')
+
+    with testing.steps(before, ("exchange",)):
+        one.set("b", KEY)
+    one.adopt()
+    assert one.get("f") == ApiKey(f"{writes}")
+    assert set(one.all()) == {"a", "b", "f"}
+
+
+def test_a_reader_that_meets_a_moving_mark_looks_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, reader = AuthLog(path), AuthLog(path)
+    one.set("a", KEY)
+    reader.get("a")
+    one.set("a", ApiKey("2"))
+    reads, busy = 0, False
+
+    def before(verb: str) -> None:
+        nonlocal reads, busy
+        if busy:
+            return
+        reads += 1
+        if reads in (3, 5):  # the mark was read, the segment and auth.json are yet to be
+            busy = True
+            one.set("a", ApiKey(f"{reads}"))
+            busy = False
+
+    with testing.steps(before, ("read",)):
+        assert reader.get("a") == ApiKey("5")
+    monkeypatch.setattr(reading, "TRIES", 0)
+    one.set("a", ApiKey("6"))
+    with pytest.raises(LogCorrupted, match="moves on"):
+        reader.get("a")
+
+
+def test_a_mark_without_its_log_is_no_empty_store(path: Path) -> None:
+    one = AuthLog(path)
+    one.set("a", KEY)
+    segment = path.parent / "auth.json.log" / "000001.jsonl"
+    mark = segment.with_name("published.json")
+    data, was = segment.read_bytes(), mark.read_bytes()
+    segment.unlink()
+    with testing.repeatable(Repeatable(boot="another")), pytest.raises(LogCorrupted):
+        AuthLog(path).seq()
+    mark.write_bytes(b"garbage")
+    with pytest.raises(LogCorrupted, match="the segment is missing"):
+        AuthLog(path).seq()
+    segment.write_bytes(data)
+    segment.chmod(0o600)
+    mark.write_bytes(was)
+
+
+def test_a_reader_that_may_not_recover_says_why(path: Path) -> None:
+    one = AuthLog(path)
+    one.set("a", KEY)
+    (path.parent / "auth.json.log" / "published.json").unlink()
+    with testing.fail_at(1, errno.EIO, times=9, verbs=("sync_folder",)), pytest.raises(OSError):
+        AuthLog(path).get("a")
+    with testing.fail_at(1, errno.EACCES, times=99, verbs=("write_at",)):
+        assert AuthLog(path).get("a") == KEY
+    mark = path.parent / "auth.json.log" / "published.json"
+    left = 1
+
+    def vanishes(verb: str) -> None:
+        nonlocal left
+        if left and mark.exists():
+            left -= 1
+            mark.unlink()
+
+    reader = AuthLog(path)
+    with testing.steps(vanishes, ("names",)):
+        assert reader.get("a") == KEY
+
+
+def test_a_foreign_file_that_can_not_be_told_at_once_is_told_later(path: Path) -> None:
+    one = AuthLog(path)
+    one.set("a", KEY)
+    path.write_text('{"a":{"type":"api","key":"k"},"f":{"type":"api","key":"k"}}')
+    held = os.open(path.parent / "auth.json.log" / "publish.lock", os.O_RDWR)
+    assert lock.try_lock(held)
+    assert set(one.all()) == {"a"}
+    os.close(held)
+    assert set(one.all()) == {"a", "f"}
+
+
+def test_an_answer_that_rests_on_what_can_not_be_published_is_refused(path: Path) -> None:
+    one = AuthLog(path)
+    one.set("a", KEY)
+    one.get("a")
+    segment = path.parent / "auth.json.log" / "000001.jsonl"
+    whole = segment.read_bytes()
+    with (
+        testing.fail_at(1, errno.EIO, times=99, verbs=("exchange", "write_at")),
+        pytest.raises(NotDurable),
+    ):
+        one.set("b", KEY)
+    with testing.fail_at(1, errno.EIO, times=99, verbs=("write_at",)), pytest.raises(NotWritten):
+        one.remove("nobody")
+    size = segment.stat().st_size
+
+    def vanishes(verb: str) -> None:
+        if segment.stat().st_size == size:
+            with segment.open("r+b") as file:
+                file.truncate(len(whole))
+
+    with testing.steps(vanishes, ("stat_open",)):
+        assert one.remove("nobody") is None
+    assert set(one.all()) == {"a"}
