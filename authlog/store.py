@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -48,7 +49,7 @@ def _start_anew_in_child() -> None:
         handle.start_anew()
 
 
-if hasattr(os, "register_at_fork"):
+if sys.platform != "win32":
     os.register_at_fork(after_in_child=_start_anew_in_child)
 
 

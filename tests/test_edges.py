@@ -29,6 +29,7 @@ from authlog._engine import (
     codec,
     files,
     foreign,
+    history,
     lock,
     log,
     reading,
@@ -37,6 +38,7 @@ from authlog._engine import (
     text,
 )
 from authlog._engine.codec import Draft
+from authlog._engine.handle import Handle
 from authlog._engine.log import Tail
 from authlog._engine.publish import publish
 from authlog._engine.state import State
@@ -696,6 +698,7 @@ def test_another_program_that_never_stops_is_told_by_the_next_publish(path: Path
 
     with testing.steps(before, ("exchange",)):
         one.set("b", KEY)
+        one.adopt()
     one.adopt()
     assert one.get("f") == ApiKey(f"{writes}")
     assert set(one.all()) == {"a", "b", "f"}
@@ -725,7 +728,7 @@ def test_a_reader_that_meets_a_moving_mark_looks_again(
     monkeypatch.setattr(reading, "TRIES", 0)
     one.set("a", ApiKey("6"))
     with pytest.raises(LogCorrupted, match="moves on"):
-        reader.get("a")
+        reader.seq()
 
 
 def test_a_mark_without_its_log_is_no_empty_store(path: Path) -> None:
@@ -801,3 +804,128 @@ def test_an_answer_that_rests_on_what_can_not_be_published_is_refused(path: Path
     with testing.steps(vanishes, ("stat_open",)):
         assert one.remove("nobody") is None
     assert set(one.all()) == {"a"}
+
+
+def test_a_file_that_vanishes_while_it_is_looked_at_is_rebuilt(path: Path) -> None:
+    one = AuthLog(path)
+    one.set("a", KEY)
+    path.write_text("{}")
+
+    def before(verb: str) -> None:
+        path.unlink(missing_ok=True)
+
+    with testing.steps(before, ("open_file",)):
+        one.adopt()
+    assert one.all() == {"a": KEY}
+    one.adopt()
+    assert path.exists()
+
+
+def test_a_restore_looks_again_if_the_provider_was_changed_meanwhile(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = AuthLog(path), AuthLog(path)
+    one.set("a", ApiKey("1"))
+    one.set("a", ApiKey("2"))
+    real, looks = history.state_at, list[int]()
+
+    def state_at(handle: Handle, end: Tail, seq: int) -> State:
+        looks.append(seq)
+        if len(looks) == 1:
+            other.set("a", ApiKey("3"))
+        return real(handle, end, seq)
+
+    monkeypatch.setattr(history, "state_at", state_at)
+    assert one.restore("a", 2).seq == 5
+    assert looks == [2, 2]
+    assert one.get("a") == ApiKey("1")
+
+
+def test_settle_tells_of_a_change_that_is_durable_and_not_shown(path: Path) -> None:
+    one = AuthLog(path, lock_timeout=0.05)
+    one.set("a", KEY)
+    _append_only(one, path)
+    with testing.fail_at(1, errno.EIO, times=9, verbs=("exchange",)):
+        assert one.settle() is True
+    with testing.fail_at(1, errno.EIO, times=9, verbs=("sync",)), pytest.raises(NotDurable):
+        one.set("c", KEY)
+    with testing.fail_at(1, errno.EIO, times=9, verbs=("sync",)), pytest.raises(NotDurable):
+        one.settle()
+    assert one.settle() is True
+
+
+def test_an_answer_that_rests_on_a_line_that_vanished_is_refused(path: Path) -> None:
+    one = AuthLog(path)
+    one.set("a", KEY)
+    one.set("b", KEY)
+    segment = path.parent / "auth.json.log" / "000001.jsonl"
+    whole = segment.read_bytes()
+    shorter = whole[: whole.rindex(b"\n", 0, -1) + 1]
+    locks = 0
+
+    def vanishes() -> None:
+        with segment.open("r+b") as file:
+            file.truncate(len(shorter))
+
+    real = lock.try_lock
+
+    def try_lock(fd: int) -> bool:
+        nonlocal locks
+        locks += 1
+        if locks == 2:  # publish.lock: the answer was decided
+            vanishes()
+        return real(fd)
+
+    lock.try_lock = try_lock
+    try:
+        with pytest.raises(NotWritten):
+            one.remove("nobody")
+    finally:
+        lock.try_lock = real
+    segment.write_bytes(whole)
+
+
+@pytest.mark.damaged
+def test_an_answer_that_rests_on_damage_is_refused(path: Path) -> None:
+    one = AuthLog(path)
+    one.set("a", KEY)
+    segment = path.parent / "auth.json.log" / "000001.jsonl"
+    real, locks = lock.try_lock, list[int]()
+
+    def try_lock(fd: int) -> bool:
+        locks.append(fd)
+        if len(locks) == 2:  # publish.lock: the answer was decided
+            segment.with_name("000002.jsonl").write_bytes(b"nonsense")
+        return real(fd)
+
+    lock.try_lock = try_lock
+    try:
+        with pytest.raises(LogCorrupted):
+            one.remove("nobody")
+    finally:
+        lock.try_lock = real
+
+
+@pytest.mark.damaged
+def test_a_log_that_was_changed_behind_a_reader_is_read_anew(path: Path) -> None:
+    one = AuthLog(path)
+    one.set("a", KEY)
+    one.get("a")
+    folder = path.parent / "auth.json.log"
+    other = AuthLog(path.with_name("other.json"))
+    for n in range(5):
+        other.set("a", ApiKey(f"{n}"))
+    for name in ("000001.jsonl", "published.json"):  # in the files that are open
+        data = (path.parent / "other.json.log" / name).read_bytes()
+        with (folder / name).open("r+b") as file:
+            file.write(data)
+    assert one.get("a") == KEY  # which auth.json says: a foreign file to that log
+    assert one.at(6) == {"a": ApiKey("4")}
+    (folder / "000001.jsonl").write_bytes(b"X" + (folder / "000001.jsonl").read_bytes()[1:])
+    path.write_text("{}")
+    with pytest.raises(LogCorrupted):
+        AuthLog(path).get("a")
+    lines = (path.parent / "other.json.log" / "000001.jsonl").read_bytes().splitlines(keepends=True)
+    (folder / "000001.jsonl").write_bytes(lines[0] + b"X" + lines[1])
+    with pytest.raises(LogCorrupted):
+        AuthLog(path).get("a")

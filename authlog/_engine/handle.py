@@ -323,9 +323,7 @@ class Handle:
 
 
 def _carried(successor: Segment, data: bytes, appended: Appended) -> bool:
-    for step in log.right_lines(Tail(successor), data):
-        if isinstance(step, log.Rest) or step[1].seq > appended.seq:
-            return False
-        if step[1].seq == appended.seq:
-            return step[1].hash == appended.hash
-    return False
+    return any(
+        not isinstance(step, log.Rest) and step[1].hash == appended.hash
+        for step in log.right_lines(Tail(successor), data)
+    )

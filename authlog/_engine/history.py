@@ -83,11 +83,12 @@ def _hold_to_end(tail: Tail, part: Part, reason: str) -> None:
 
 def from_checkpoint(parts: list[Part], seq: int) -> list[Part]:
     """Return the segments from the last one on whose first line carries a state up to `seq`."""
-    for place in reversed(range(len(parts))):
-        first = parts[place].first
-        if log.carries_state(first) and first.public.seq <= seq:
-            return parts[place:]
-    return parts
+    starts = [
+        place
+        for place, part in enumerate(parts)
+        if log.carries_state(part.first) and part.first.public.seq <= seq
+    ]
+    return parts[max(starts, default=0) :]
 
 
 def after(parts: list[Part], seq: int) -> list[Part]:

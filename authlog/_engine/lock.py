@@ -118,9 +118,9 @@ class Lock:
 
     def release(self) -> None:
         """Give it back: by name, for a child may hold a copy of the descriptor."""
+        assert self._file is not None  # it was acquired
         try:
-            if self.fd is not None:
-                unlock(self.fd)
+            unlock(self._file.fd)
         finally:
             self._mutex.release()
 

@@ -27,7 +27,7 @@ class Shower:
         self.seen: Identity | None = None
         self.digest: str | None = None
         self.foreign = False
-        self._known: list[Identity] = []
+        self._known: dict[Identity, str | None] = {}  # and the digest of what was read there
         self._generation = handle.generation
 
     # Looking
@@ -37,9 +37,9 @@ class Shower:
         mark = self.mark
         return identity in self._known or (mark is not None and marks.is_ours(mark, identity))
 
-    def account(self, identity: Identity) -> None:
+    def account(self, found: Found, tail: Tail) -> None:
         """Note that the file was told, or says nothing."""
-        self._known.append(identity)
+        self._known[found.identity] = snapshot.digest(found.content, tail.id)
 
     def is_shown(self, found: Found, tail: Tail) -> bool:
         """Whether the file holds the bytes that we published last: touched, copied or restored."""
@@ -48,16 +48,11 @@ class Shower:
 
     def see(self, identity: Identity | None) -> None:
         """Take note of an auth.json that is known, or of none."""
-        mark = self.mark
-        if identity != self.seen or identity is None:
-            self.seen = identity
-            self.digest = mark.digest if mark and identity == mark.after else None
-
-    def see_ours(self, found: Found) -> None:
-        """Take note of an auth.json with our bytes and another identity."""
-        assert self.mark is not None
-        self.account(found.identity)
-        self.seen, self.digest = found.identity, self.mark.digest
+        self.seen = identity
+        if identity is None or self.mark is None or identity != self.mark.after:
+            self.digest = self._known.get(identity) if identity else None
+        else:
+            self.digest = self.mark.digest
 
     def see_foreign(self, found: Found, tail: Tail) -> None:
         """Take note of an auth.json that another program wrote; its bytes are durable then."""
@@ -66,8 +61,8 @@ class Shower:
         with contextlib.suppress(FileNotFoundError):
             file = OpenFile(path, files.READ)
             files.sync(file.fd)
-        self.seen = found.identity
-        self.digest = snapshot.digest(found.content, tail.id)
+        self.account(found, tail)
+        self.see(found.identity)
 
     # Showing
 

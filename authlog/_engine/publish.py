@@ -150,7 +150,8 @@ class _Publish:
         if found is None:
             shower.see(identity)
         elif shower.is_shown(found, self.tail):
-            shower.see_ours(found)
+            shower.account(found, self.tail)
+            shower.see(found.identity)
         else:
             shower.see_foreign(found, self.tail)
             self._tell(found, replaced=False)
@@ -192,6 +193,6 @@ class _Publish:
             self.shower.leave(self.tail)
             number = error.errno if isinstance(error, NotWritten) else None
             raise NotMaterialized(handle.layout.snapshot, self.tail.seq, number) from error
-        self.shower.account(found.identity)
+        self.shower.account(found, self.tail)
         if appended is not None and appended.event is not None:
             self.told.append(appended.event)

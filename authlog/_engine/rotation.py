@@ -75,10 +75,9 @@ def _carried(tail: Tail, mark: Mark | None) -> tuple[bytes, int]:
 
 def _past_floor(tail: Tail) -> tuple[int, int]:
     data = files.read(tail.segment.file.fd, tail.offset, 0)
-    for step in log.right_lines(Tail(tail.segment), data):
-        if not isinstance(step, log.Rest) and step[1].seq == tail.floor:
-            return step[1].offset, tail.floor
-    return 0, tail.floor
+    steps = log.right_lines(Tail(tail.segment), data)
+    ends = {step[1].seq: step[1].offset for step in steps if not isinstance(step, log.Rest)}
+    return ends[tail.floor], tail.floor
 
 
 def write_segment(handle: Handle, number: int, data: bytes) -> None:
