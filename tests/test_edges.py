@@ -502,6 +502,8 @@ def test_a_tail_knows_where_it_stands(path: Path) -> None:
     segment = handle.open_segment(1, files.READ)
     tail, rest = log.fold(Tail(segment), files.read_all(segment.file.fd))
     assert (tail.seq, rest, tail.floor, tail.checkpoint_size) == (2, None, 1, tail.checkpoint)
+    *_, last = log.right_lines(tail, b"torn")
+    assert last == log.Rest(b"torn", "not JSON")
 
 
 @pytest.mark.parametrize(
@@ -929,3 +931,41 @@ def test_a_log_that_was_changed_behind_a_reader_is_read_anew(path: Path) -> None
     (folder / "000001.jsonl").write_bytes(lines[0] + b"X" + lines[1])
     with pytest.raises(LogCorrupted):
         AuthLog(path).get("a")
+
+
+def test_a_reader_that_finds_another_log_than_its_mark_says_looks_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, reader = AuthLog(path), AuthLog(path)
+    one.set("a", KEY)
+    real, folds = log.fold, list[int]()
+
+    def fold(tail: Tail, data: bytes) -> tuple[Tail, log.Rest | None]:
+        folds.append(tail.seq)
+        if len(folds) == 1:
+            with monkeypatch.context() as patch:
+                patch.setattr(log, "fold", real)
+                one.set("a", ApiKey("2"))
+            return Tail(tail.segment), None
+        return real(tail, data)
+
+    monkeypatch.setattr(log, "fold", fold)
+    assert reader.get("a") == ApiKey("2")
+
+
+def test_a_mark_that_vanishes_again_leaves_a_reader_what_is_there(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = AuthLog(path)
+    one.set("a", KEY)
+    mark = path.parent / "auth.json.log" / "published.json"
+
+    def publish_and_lose(handle: Handle, timeout: float | None = None) -> None:
+        publish(handle, timeout=timeout)
+        handle.mark_file = None
+        mark.unlink()
+
+    monkeypatch.setattr(reading, "publish", publish_and_lose)
+    path.write_text('{"a":{"type":"api","key":"k"},"f":{"type":"api","key":"k"}}')
+    assert set(one.all()) == {"a"}
+    assert set(AuthLog(path).all()) == {"a", "f"}

@@ -7,7 +7,7 @@ from msgspec import Struct
 from authlog import credentials, events
 from authlog._engine import codec, foreign, history, quarantine, snapshot
 from authlog._engine.codec import Draft
-from authlog._engine.foreign import Adopt, Heal, Nothing, Shown
+from authlog._engine.foreign import Adopt, Nothing, Shown
 from authlog._engine.handle import Appended, Handle
 from authlog._engine.log import Tail
 from authlog._engine.mark import Mark
@@ -78,23 +78,20 @@ def _append(
         intent = foreign.read_intent(
             past.published, past.earlier, state.shown(), entries, found.identity[1]
         )
-        match intent:
-            case Nothing():
-                return None
-            case Heal(base):
-                said.append(Draft(kind="heal", told=told, base=base))
-            case Adopt(base, patch):
-                said.append(
-                    Draft(
-                        kind="adopt",
-                        value={state.name(name): raw for name, raw in patch.items()},
-                        accounts=frozenset(state.name(name) for name in patch if name in state.use),
-                        told=told,
-                        base=base,
-                        found=events.Found(omitted=omitted) if omitted else None,
-                    )
-                )
-        return said[0]
+        if isinstance(intent, Nothing):
+            return None
+        draft = Draft(kind="heal", told=told, base=intent.base)
+        if isinstance(intent, Adopt):
+            draft = Draft(
+                kind="adopt",
+                value={state.name(name): raw for name, raw in intent.patch.items()},
+                accounts=frozenset(state.name(name) for name in intent.patch if name in state.use),
+                told=told,
+                base=intent.base,
+                found=events.Found(omitted=omitted) if omitted else None,
+            )
+        said.append(draft)
+        return draft
 
     appended = handle.append(decide, own=False)
     return appended if said else None
