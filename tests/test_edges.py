@@ -626,6 +626,16 @@ def _append_only(one: AuthLog, path: Path) -> int:
     return begins
 
 
+def test_a_rewrite_of_what_was_shown_is_no_event_while_a_newer_state_waits(path: Path) -> None:
+    one = AuthLog(path, lock_timeout=0.05)
+    one.set("a", KEY)
+    _append_only(one, path)
+    path.write_text('{"a":{"type":"api","key":"k"}}')
+    assert one.adopt() is None
+    assert set(one.all()) == {"a", "b"}
+    assert [event.kind for event in one.history()] == ["init", "set", "set"]
+
+
 def test_a_line_that_a_next_segment_carried_is_found_there(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
