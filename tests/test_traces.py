@@ -171,14 +171,25 @@ def test_3_a_lost_page_before_a_kept_one_is_a_torn_tail(power: Power, store: Pat
 
 
 @pytest.mark.damaged
-def test_3_a_bad_last_line_below_the_mark_is_corruption(store: Path) -> None:
+@pytest.mark.parametrize("opened", [AuthLog, reboot])
+@pytest.mark.parametrize(
+    "look",
+    [
+        pytest.param(lambda log: log.set("p2", KEY), id="read-first"),
+        pytest.param(lambda log: log.adopt(), id="publish-first"),
+    ],
+)
+def test_3_a_bad_last_line_below_the_mark_is_corruption(
+    store: Path, look: Callable[[AuthLog], object], opened: Callable[[Path], AuthLog]
+) -> None:
     segment = store.parent / "auth.json.log" / "000001.jsonl"
     data = segment.read_bytes()
     segment.write_bytes(data[:-10] + b"X" + data[-9:])
     with pytest.raises(LogCorrupted) as caught:
-        AuthLog(store).set("p2", KEY)
+        look(opened(store))
     assert (caught.value.path, caught.value.seq) == (segment, 1)
     assert segment.read_bytes() == data[:-10] + b"X" + data[-9:]
+    assert not (segment.parent / "quarantine").exists()
 
 
 def test_4_after_a_boot_nobody_answers_from_an_old_mark(store: Path) -> None:
