@@ -1,11 +1,15 @@
 """Rare turns of the engine, each with what it promises there."""
 
 import errno
+import json
 import os
 import signal
 import socket
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -615,15 +619,108 @@ def test_a_line_that_a_next_segment_did_not_carry_is_gone(
     assert one.settle() is False
 
 
-def _append_only(one: AuthLog, path: Path) -> int:
-    """Append a change that is not published; return where it begins."""
-    begins = (path.parent / "auth.json.log" / "000001.jsonl").stat().st_size
+def _hold_publish_lock(path: Path) -> int:
+    """Return a descriptor that holds publish.lock until it is closed."""
     held = os.open(path.parent / "auth.json.log" / "publish.lock", os.O_RDWR)
     assert lock.try_lock(held)
+    return held
+
+
+def _append_only(
+    one: AuthLog,
+    path: Path,
+    patch: Mapping[str, credentials.Credential] = MappingProxyType({"b": KEY}),
+) -> int:
+    """Append a change that is not published; return where it begins."""
+    begins = (path.parent / "auth.json.log" / "000001.jsonl").stat().st_size
+    held = _hold_publish_lock(path)
     with pytest.raises(Unacknowledged):
-        one.set("b", KEY)
+        one.change(patch)
     os.close(held)
     return begins
+
+
+def _die_at(verb: str) -> AbstractContextManager[None]:
+    """Let a publish end before its first such step and leave behind what a killed one does."""
+
+    def dies(called: str) -> None:
+        if called == verb:
+            raise KeyboardInterrupt
+
+    return testing.steps(dies)
+
+
+def test_a_publish_that_died_before_the_exchange_has_not_shown_my_change(path: Path) -> None:
+    one = AuthLog(path, lock_timeout=0.05)
+    one.set("a", KEY)
+    _append_only(one, path)
+    with _die_at("exchange"), pytest.raises(KeyboardInterrupt):
+        AuthLog(path).adopt()
+    assert b'"b"' not in path.read_bytes()
+    assert one.settle() is True
+    assert b'"b"' in path.read_bytes()
+
+
+def test_nobody_who_waits_takes_another_line_for_his(path: Path) -> None:
+    one = AuthLog(path, lock_timeout=0.05)
+    one.set("a", KEY)
+    begins = _append_only(one, path)
+    os.truncate(path.parent / "auth.json.log" / "000001.jsonl", begins)
+    AuthLog(path).set("c", ApiKey("a longer one than that which was cut"))
+    held = _hold_publish_lock(path)
+    with pytest.raises(Unacknowledged):
+        one.settle()
+    os.close(held)
+    assert one.settle() is False
+
+
+def test_nobody_who_waits_is_answered_while_a_folder_sync_is_owed(path: Path) -> None:
+    one = AuthLog(path, lock_timeout=0.05)
+    one.change({"a": OAuth("r-1", "a-1", 1), "b": KEY})
+    _append_only(one, path, {"a": OAuth("r-2", "a-2", 2)})
+    with _die_at("sync_folder"), pytest.raises(KeyboardInterrupt):
+        AuthLog(path).adopt()
+    assert b"r-2" in path.read_bytes()
+    held = _hold_publish_lock(path)
+    with pytest.raises(Unacknowledged):
+        one.settle()
+    os.close(held)
+    assert one.settle() is True
+
+
+def test_what_another_program_writes_just_before_the_exchange_is_shown_on_return(
+    path: Path,
+) -> None:
+    one = AuthLog(path)
+    one.set("a", KEY)
+    wrote = False
+
+    def writes(verb: str) -> None:
+        nonlocal wrote
+        if verb == "exchange" and not wrote:
+            wrote = True
+            path.write_text('{"a":{"type":"api","key":"k"},"f":{"type":"api","key":"f"}}')
+
+    with testing.steps(writes):
+        one.set("b", KEY)
+    assert wrote
+    assert set(json.loads(path.read_bytes())) == {"a", "b", "f"}
+
+
+@pytest.mark.parametrize(("age", "kept"), [(1, "a-2"), (60, "a-1")])
+def test_only_a_recent_state_is_what_a_program_started_from(
+    path: Path, age: int, kept: str
+) -> None:
+    with testing.repeatable() as here:
+        one = AuthLog(path)
+        one.change({"a": ApiKey("a-1"), "b": ApiKey("b-1")})
+        event = one.set("a", ApiKey("a-2"))
+        path.write_text('{"a":{"type":"api","key":"a-1"},"b":{"type":"api","key":"b-2"}}')
+        written = event.time.timestamp() + age
+        os.utime(path, (written, written))
+        here.advance(age)
+        one.adopt()
+        assert one.all() == {"a": ApiKey(kept), "b": ApiKey("b-2")}
 
 
 def test_a_rewrite_of_what_was_shown_is_no_event_while_a_newer_state_waits(path: Path) -> None:

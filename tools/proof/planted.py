@@ -282,6 +282,46 @@ PLANTED = [
         "        handle.append_lock.release()\n        handle.start_anew()\n",
         "test_fork.py -k excluded",
     ),
+    Planted(
+        "trust-what-came-out",
+        "what came out of the exchange isn't what was looked at: a foreign write",
+        "_engine/materialize.py",
+        "        return snapshot.identity(files.stat(layout.next)) == self.seen",
+        "        return True",
+        "test_edges.py -k just_before_the_exchange",
+    ),
+    Planted(
+        "moved-is-shown",
+        "the mark covers a change only if auth.json is the file it names",
+        "_engine/publish.py",
+        "        and snapshot.identity(files.stat(handle.layout.snapshot)) == mark.after\n",
+        "",
+        "test_edges.py -k died_before_the_exchange",
+    ),
+    Planted(
+        "wait-for-any-line",
+        "who waits is answered only if the line is his own",
+        "_engine/publish.py",
+        "_covers(handle, mark, mine) and handle.contains(mine)",
+        "_covers(handle, mark, mine)",
+        "test_edges.py -k another_line_for_his",
+    ),
+    Planted(
+        "wait-for-no-debts",
+        "who waits is not answered while a folder sync is owed",
+        "_engine/publish.py",
+        " and not mark.owes and",
+        " and",
+        "test_edges.py -k folder_sync_is_owed",
+    ),
+    Planted(
+        "start-from-any-state",
+        "a program started from what was shown last, or within the stale window",
+        "_engine/telling.py",
+        "            may_be = past.seq >= since.first or foreign.is_recent(past, found.identity[1])",
+        "            may_be = True",
+        "test_edges.py -k only_a_recent_state",
+    ),
 ]
 
 
