@@ -74,7 +74,8 @@ def _print_masked(
     print(f"{clean(options.provider)}  {credential.type or ''}".rstrip())
     if change is None:
         print("  (no log yet: nothing has fingerprints)")
-    if expires is not None:
-        print(f"  expires  {expires}  ({expiry(expires)})")
-    for name, fingerprint in members.items():
-        print(f"  {clean(name) or '(value)'}  <{fingerprint}>")
+    shown = {} if expires is None else {"expires": f"{expires}  ({expiry(expires)})"}
+    shown |= {clean(name) or "(value)": f"<{mark}>" for name, mark in members.items()}
+    width = max(map(len, shown), default=0)
+    for name, what in shown.items():
+        print(f"  {name:{width}}  {what}")

@@ -103,7 +103,13 @@ def _parser(name: str, doc: str) -> argparse.ArgumentParser:
     )
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--path", metavar="FILE", help="the auth.json to work on")
-    which.add_argument("--for", dest="program", choices=PRESETS, help="that of a program")
+    which.add_argument(
+        "--for",
+        dest="program",
+        metavar="PROGRAM",
+        choices=PRESETS,
+        help=f"that of {', '.join(PRESETS)}",
+    )
     parser.add_argument("--json", action="store_true", help="print for programs")
     parser.add_argument("-q", "--quiet", action="store_true", help="print no more than asked for")
     return parser
