@@ -4,6 +4,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from authlog.events import Span
+
 Freshness = Literal["fresh", "stale", "foreign", "missing", "damaged"]
 
 
@@ -37,7 +39,8 @@ class Health(Struct, frozen=True):
     `seq` and `hash` are the newest right event's (0 and 64 zeros without a log): noted elsewhere,
     they prove later that history was not rewritten. `snapshot` is how auth.json stands to the log:
     fresh, stale (an older state of ours), foreign (written by another program, not yet adopted),
-    missing or damaged (not a JSON object).
+    missing or damaged (not a JSON object). `dropped` are the events that a compaction dropped, with
+    the hash of the last, to which the rest is chained; `gaps` those that a repair could not save.
     """
 
     path: str
@@ -47,6 +50,8 @@ class Health(Struct, frozen=True):
     segments: tuple[SegmentHealth, ...]
     snapshot: Freshness
     damage: tuple[Damage, ...]
+    dropped: Span | None = None
+    gaps: tuple[Span, ...] = ()
 
     @property
     def ok(self) -> bool:

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from authlog import credentials
 from authlog._engine import files, history, opening, reading, safety
@@ -36,6 +37,8 @@ from authlog.errors import (
 )
 from authlog.events import Event, Kind
 from authlog.health import Health
+
+T = TypeVar("T")
 
 StrPath = str | os.PathLike[str]
 
@@ -127,21 +130,24 @@ class AuthLog:
         A datetime without a zone is local time.
 
         Raises:
-            SecretErased: its secrets were erased.
+            SecretErased: its secrets were erased, or the event dropped.
             ValueError: there is no such event.
 
         """
         try:
-            tail = self._published().tail
+            state = self._look_back(lambda tail: self._state_at(tail, when))
         except NoLog:
             if isinstance(when, int) and when != 0:
                 raise ValueError(f"there is no event {when}: there is no log yet") from None
             return {}
-        seq = when if isinstance(when, int) else history.last_before(self._handle, tail, _ns(when))
-        return self._views_of(history.state_at(self._handle, tail, seq))
+        return self._views_of(state)
 
-    def history(self, provider: str | None = None, *, after: int = 0) -> Iterator[Event]:
+    def history(
+        self, provider: str | None = None, *, after: int = 0, reverse: bool = False
+    ) -> Iterator[Event]:
         """Yield what was published, oldest first: all events, or those that changed `provider`.
+
+        With `reverse` newest first; then a segment of the log is read when it is come to.
 
         Raises:
             LogCorrupted, UnknownFormat: a line can't be read; what comes before it is yielded.
@@ -152,7 +158,7 @@ class AuthLog:
         except NoLog:
             return
         name = None if provider is None else _known(tail.state).name(provider.rstrip("/"))
-        for event in history.events(self._handle, tail, after):
+        for event in self._events(tail, after, reverse=reverse):
             if name is None or (name in event.providers and event.kind != "checkpoint"):
                 yield event
 
@@ -352,6 +358,37 @@ class AuthLog:
         self._handle.world.answered(view.tail.seq)
         return view
 
+    def _look_back(self, look: Callable[[Tail], T]) -> T:
+        """Return what `look` finds; a compaction may drop old segments under its eyes."""
+        while True:
+            tail = self._published().tail
+            try:
+                return look(tail)
+            except LogCorrupted:
+                if self._published().tail.dropped == tail.dropped:
+                    raise
+
+    def _state_at(self, tail: Tail, when: int | datetime) -> State:
+        seq = when if isinstance(when, int) else history.last_before(self._handle, tail, _ns(when))
+        return history.state_at(self._handle, tail, seq)
+
+    def _events(self, tail: Tail, after: int, *, reverse: bool) -> Iterator[Event]:
+        """Yield events; what a compaction drops meanwhile is left out."""
+        end = tail.seq + 1
+        while True:
+            try:
+                for event in history.events(self._handle, tail, after, reverse=reverse):
+                    if event.seq < end:
+                        after, end = (after, event.seq) if reverse else (event.seq, end)
+                        yield event
+            except LogCorrupted:
+                now = self._published().tail
+                if now.dropped == tail.dropped:
+                    raise
+                tail = now
+            else:
+                return
+
     def _begun(self) -> View:
         """Return what was published, of a log that is begun if there is none."""
         try:
@@ -440,7 +477,8 @@ class AuthLog:
     def _filed_at(self, name: str, seq: int, tail: Tail, *, force: bool) -> Filed | None:
         handle = self._handle
         try:
-            filed = history.state_at(handle, tail, seq).filed.get(_known(tail.state).name(name))
+            state = self._look_back(lambda tail: history.state_at(handle, tail, seq))
+            filed = state.filed.get(_known(tail.state).name(name))
         except SecretErased as error:
             raise SecretErased(error.seq, name) from None
         if filed is not None and filed.refresh is not None and not force:

@@ -163,7 +163,10 @@ class Draft(Struct, frozen=True, kw_only=True):
     told: str | None = None
     base: int | None = None
     found: Found | None = None
+    dropped: Span | None = None
+    gap: Span | None = None
     file: str | None = None
+    erased: int | None = None
 
 
 class _Frame(Struct):
@@ -261,7 +264,10 @@ def encode(
         told=draft.told,
         base=draft.base,
         found=draft.found,
+        dropped=draft.dropped,
+        gap=draft.gap,
         file=draft.file,
+        erased=draft.erased,
         commitment=digest(salt + value),
         prev=prev,
     )
@@ -351,6 +357,12 @@ def _decode_secret(secret: bytes, public: Public) -> Mapping[str, bytes | None]:
     if value is None or value.keys() != public.providers.keys():
         raise NotWhole("the secret is of other providers than the event")
     return {name: None if bytes(of) == b"null" else bytes(of) for name, of in value.items()}
+
+
+def erased(line: bytes) -> bytes:
+    """Return a whole line without its secret; one that has none as it is."""
+    frame = text.decode(_frame, line)
+    return _framed(bytes(frame.event), frame.hash, b"null")
 
 
 def event_of(public: Public, hash: str, *, erased: bool) -> Event:

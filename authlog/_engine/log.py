@@ -5,9 +5,10 @@ its seq and prev follow the line before; a segment's first line is taken at its 
 here looks at bytes that were read and decides; only `Segment` and `read_to_end` touch a file.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from authlog._engine import codec, files
@@ -15,6 +16,7 @@ from authlog._engine.codec import Line, Newer, NotWhole
 from authlog._engine.files import OpenFile
 from authlog._engine.state import State, apply, spends
 from authlog.errors import LogCorrupted, UnknownFormat
+from authlog.events import Span
 
 
 class Segment:
@@ -32,8 +34,9 @@ class Tail(Struct, frozen=True):
     `start` is where that line begins; `state` is the state after it, None before the segment's
     first checkpoint. `floor` is the greatest seq that the lines themselves say was synced.
     `checkpoint` is where the first checkpoint ends, `checkpoint_size` its length, both in bytes,
-    and `checkpoint_time` its time. `spent` is the seq of the last event that may have replaced a
-    refresh token.
+    and `checkpoint_time` its time. `erased` and `dropped` are what the last checkpoint says of older
+    segments: up to which one their secrets are erased, which events are gone. `spent` is the seq of
+    the last event that may have replaced a refresh token.
     """
 
     segment: Segment
@@ -47,6 +50,8 @@ class Tail(Struct, frozen=True):
     checkpoint: int = 0
     checkpoint_size: int = 0
     checkpoint_time: str = ""
+    erased: int = 0
+    dropped: Span | None = None
     spent: int = 0
 
 
@@ -55,6 +60,13 @@ class Rest(Struct, frozen=True):
 
     data: bytes
     reason: str
+
+
+Lost = Callable[[int, int], bool]  # whether the events from one seq to another are known as lost
+
+
+def _nothing(first: int, last: int) -> bool:
+    return False
 
 
 def lines(data: bytes) -> Iterator[bytes]:
@@ -66,10 +78,13 @@ def lines(data: bytes) -> Iterator[bytes]:
         start = end
 
 
-def right_lines(tail: Tail, data: bytes) -> Iterator[tuple[Line, Tail] | Rest]:
+def right_lines(
+    tail: Tail, data: bytes, lost: Lost = _nothing
+) -> Iterator[tuple[Line, Tail] | Rest]:
     """Yield each right line of `data`, which begins at the tail's offset, and the tail behind it.
 
-    Whatever follows the last of them is yielded at the end.
+    Whatever follows the last of them is yielded at the end. Behind events that are `lost` the chain
+    goes on, and the state is unknown up to the next checkpoint.
 
     Raises:
         UnknownFormat: a line is of a newer authlog.
@@ -79,7 +94,7 @@ def right_lines(tail: Tail, data: bytes) -> Iterator[tuple[Line, Tail] | Rest]:
     for raw in lines(data):
         try:
             line = decode(tail.segment.path, raw)
-            _hold_to_chain(tail, line)
+            tail = _held_to_chain(tail, line, lost)
         except NotWhole as error:
             yield Rest(data[tail.offset - begin :], str(error))
             return
@@ -110,21 +125,26 @@ def fold(tail: Tail, data: bytes) -> tuple[Tail, Rest | None]:
     return tail, None
 
 
-def _hold_to_chain(tail: Tail, line: Line) -> None:
+def _held_to_chain(tail: Tail, line: Line, lost: Lost) -> Tail:
+    """Return the tail that the line follows."""
     public = line.public
     if tail.offset == 0:
         if (public.seq == 1) != (tail.segment.number == 1 and public.kind == "init"):
             raise NotWhole(f"event {public.seq} stands first in segment {tail.segment.number}")
+    elif public.seq > tail.seq + 1 and lost(tail.seq + 1, public.seq - 1):
+        return msgspec.structs.replace(tail, state=None)
     elif public.seq != tail.seq + 1:
         raise NotWhole(f"event {public.seq} stands where {tail.seq + 1} belongs")
     elif public.prev != tail.hash:
         raise NotWhole(f"event {public.seq} is not chained to the one before")
+    return tail
 
 
 def advanced(tail: Tail, line: Line, size: int) -> Tail:
     """Return the tail after a right line of `size` bytes."""
     public = line.public
-    first = carries_state(line) and not tail.checkpoint
+    whole = carries_state(line)
+    first = whole and not tail.checkpoint
     return Tail(
         segment=tail.segment,
         offset=tail.offset + size,
@@ -137,6 +157,8 @@ def advanced(tail: Tail, line: Line, size: int) -> Tail:
         checkpoint=tail.offset + size if first else tail.checkpoint,
         checkpoint_size=size if first else tail.checkpoint_size,
         checkpoint_time=public.time if first else tail.checkpoint_time,
+        erased=public.erased or 0 if whole else tail.erased,
+        dropped=public.dropped if whole else tail.dropped,
         spent=public.seq if spends(tail.state, line) else tail.spent,
     )
 

@@ -53,7 +53,8 @@ def next_segment(handle: Handle, mark: Mark | None) -> tuple[Tail, Mark]:
         assert tail.state is not None
         carried, floor = _carried(tail, mark)
         number = tail.segment.number + 1
-        line, _, _ = handle.encode(tail, states.checkpoint(tail.state, tail.id), floor)
+        draft = states.checkpoint(tail.state, tail.id, tail.erased, tail.dropped)
+        line, _, _ = handle.encode(tail, draft, floor)
         write_segment(handle, number, carried + line)
         segment = handle.open_segment(number, files.APPEND)
         moved, _ = log.fold(Tail(segment), carried + line)

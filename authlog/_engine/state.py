@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from authlog._engine.codec import Draft, Line
-from authlog.events import Change
+from authlog.events import Change, Span
 
 
 class Filed(Struct, frozen=True):
@@ -99,8 +99,12 @@ def _used(before: Mapping[str, str], use: Mapping[str, str | None] | None) -> Ma
     return {provider: account for provider, account in after.items() if account is not None}
 
 
-def checkpoint(state: State, id: str) -> Draft:
-    """Return the checkpoint of a state of the log with that id."""
+def checkpoint(state: State, id: str, erased: int = 0, dropped: Span | None = None) -> Draft:
+    """Return the checkpoint of a state of the log with that id.
+
+    `erased` is the highest segment whose secrets are erased, `dropped` the events that are gone:
+    each checkpoint says it anew, so that the newest one is enough.
+    """
     return Draft(
         kind="checkpoint",
         id=id,
@@ -108,4 +112,6 @@ def checkpoint(state: State, id: str) -> Draft:
         value={name: filed.raw for name, filed in state.filed.items()},
         accounts=frozenset(name for name, filed in state.filed.items() if filed.account),
         seqs={name: filed.seq for name, filed in state.filed.items()},
+        erased=erased or None,
+        dropped=dropped,
     )

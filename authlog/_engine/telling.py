@@ -119,7 +119,7 @@ def _recall(
     published, earlier, equal = Shown(0, {}), list[Shown](), list[Shown]()
     before: State | None = None
     was_told = False
-    for line, at in history.walk(history.parts(handle, tail)):
+    for line, at in history.Past(handle, tail).walk():
         public = line.public
         was_told = was_told or public.told == told
         if before is not None:

@@ -1,8 +1,9 @@
 """Reading everything, and saying what is not as it was written. Changes nothing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import chain
 
-from authlog._engine import codec, files, foreign, log, snapshot
+from authlog._engine import codec, files, foreign, history, log, snapshot
 from authlog._engine import mark as marks
 from authlog._engine.codec import NotWhole
 from authlog._engine.foreign import Shown
@@ -10,6 +11,7 @@ from authlog._engine.handle import Handle
 from authlog._engine.log import Rest, Segment, Tail
 from authlog._engine.text import Undecodable
 from authlog.errors import LogCorrupted
+from authlog.events import Span
 from authlog.health import Damage, Freshness, Health, SegmentHealth
 
 Progress = Callable[[int, int], None]
@@ -31,17 +33,23 @@ class _Verify:
         self.handle = handle
         self.damage: list[Damage] = []
         self.tail: Tail | None = None  # behind the last right line of the segment before
+        self.gaps: list[Span] | None = None
         self.mark = marks.decode(files.read_file(handle.layout.mark) or b"")
+        self.numbers = handle.numbers()
+        self.dropped = self._dropped()
 
     def run(self, progress: Progress) -> Health:
-        segments = list(self._segments())
-        sizes = [files.stat_open(segment.file.fd).st_size for segment in segments]
+        sizes = [self._size(number) for number in self.numbers]
         found: list[SegmentHealth] = []
-        for place, segment in enumerate(segments):
+        for place, number in enumerate(self.numbers):
             progress(sum(sizes[:place]), sum(sizes))
-            following = segments[place + 1] if place + 1 < len(segments) else None
-            found.append(self._segment(segment, following))
+            following = self.numbers[place + 1 : place + 2]
+            end = self._first_seq(following[0]) if following else None
+            if end is None or self.dropped is None or end > self.dropped.last + 1:
+                found.append(self._segment(number, end, newest=not following))
         progress(sum(sizes), sum(sizes))
+        if self.mark and self.mark.segment > max(self.numbers, default=0):
+            self._miss(max(self.numbers, default=0), self.mark.segment + 1)
         return Health(
             path=str(self.handle.layout.snapshot),
             seq=self.tail.seq if self.tail else 0,
@@ -50,24 +58,43 @@ class _Verify:
             segments=tuple(found),
             snapshot=self._snapshot(),
             damage=tuple(self.damage),
+            dropped=self.dropped,
+            gaps=tuple(self._stated()),
         )
 
-    def _segments(self) -> Iterator[Segment]:
-        there = self.handle.numbers()
-        newest = max([*there, self.mark.segment if self.mark else 0])
-        for number in range(1, newest + 1):
-            if number in there:
-                yield self.handle.open_segment(number, files.READ)
-            else:
-                path = str(self.handle.layout.segment(number))
-                self.damage.append(Damage(path, 0, "the segment is missing"))
+    def _size(self, number: int) -> int:
+        stat = files.stat(self.handle.layout.segment(number))
+        return stat.st_size if stat else 0
 
-    def _segment(self, segment: Segment, following: Segment | None) -> SegmentHealth:
+    def _dropped(self) -> Span | None:
+        """Return which events a compaction dropped, as the newest checkpoint says."""
+        if not self.numbers:
+            return None
+        segment = self.handle.open_segment(self.numbers[-1], files.READ)
+        return log.fold(Tail(segment), files.read_all(segment.file.fd))[0].dropped
+
+    def _stated(self) -> list[Span]:
+        if self.gaps is None:
+            paths = map(self.handle.layout.segment, self.numbers)
+            stated = (history.stated_gaps(files.read_file(path) or b"") for path in paths)
+            self.gaps = sorted(chain.from_iterable(stated), key=lambda gap: gap.first)
+        return self.gaps
+
+    def _lost(self, first: int, last: int) -> bool:
+        return history.covers(self._stated(), first, last)
+
+    def _miss(self, before: int, number: int) -> None:
+        """Note that the segments between these two numbers are missing."""
+        for missing in range(before + 1, number):
+            path = str(self.handle.layout.segment(missing))
+            self.damage.append(Damage(path, 0, "the segment is missing"))
+
+    def _segment(self, number: int, end: int | None, *, newest: bool) -> SegmentHealth:
+        segment = self.handle.open_segment(number, files.READ)
         data = files.read_all(segment.file.fd)
-        end = self._first_seq(following)
         first, events, erased = 0, 0, 0
         tail, rest = Tail(segment, state=self.tail.state if self.tail else None), None
-        for step in log.right_lines(tail, data):
+        for step in log.right_lines(tail, data, self._lost):
             if isinstance(step, Rest):
                 rest = step
                 break
@@ -77,10 +104,11 @@ class _Verify:
                 break
             if first == 0:
                 first = line.public.seq
-                self._hold_together(segment, line.public.seq, line.public.prev)
+                self._hold_together(segment, first, line.public.prev)
             tail, events, erased = behind, events + 1, erased + (line.value is None)
         torn = self._judge(tail, rest, end)
-        self.tail = tail
+        if events or newest:
+            self.tail = tail
         return SegmentHealth(
             number=segment.number,
             path=str(segment.path),
@@ -92,27 +120,41 @@ class _Verify:
             torn=torn,
         )
 
-    def _first_seq(self, segment: Segment | None) -> int | None:
-        if segment is None:
-            return None
+    def _first_seq(self, number: int) -> int | None:
+        path = self.handle.layout.segment(number)
         try:
-            return log.first_line(segment.path, files.read_all(segment.file.fd)).public.seq
+            return log.first_line(path, files.read_file(path) or b"").public.seq
         except LogCorrupted:
             return None  # told where that segment is read
 
     def _hold_together(self, segment: Segment, seq: int, prev: str) -> None:
+        """Hold a segment's first event to what stands before it, or to what is known as gone."""
         before = self.tail
-        if before is not None and (before.seq + 1, before.hash) != (seq, prev):
-            reason = f"event {seq} is not chained to event {before.seq} of the segment before"
+        number = before.segment.number if before else 0
+        dropped = self.dropped or Span(first=1, last=0, hash=codec.NO_HASH)
+        if before is not None and (before.seq + 1, before.hash) == (seq, prev):
+            return
+        if before is None and (dropped.last + 1, dropped.hash) == (seq, prev):
+            return
+        known = before.seq if before else dropped.last
+        if seq > known + 1 and self._lost(known + 1, seq - 1):
+            return
+        if seq <= dropped.last:
+            return  # of what was dropped, and is still to be unlinked, this is the beginning
+        if segment.number > number + 1 and (before or not self.dropped):
+            self._miss(number, segment.number)
+        else:
+            reason = history.not_chained(seq, known)
             self.damage.append(Damage(str(segment.path), 0, reason))
 
     def _judge(self, tail: Tail, rest: Rest | None, end: int | None) -> int:
         """Return how many bytes are a torn tail, and note what is damaged."""
         mark, path = self.mark, str(tail.segment.path)
         if end is not None:
-            if tail.seq < end - 1:
-                self._break(tail, rest, "the file ends here")
-            return len(rest.data) if rest and tail.seq == end - 1 else 0
+            if tail.seq >= end - 1 or self._lost(tail.seq + 1, end - 1):
+                return len(rest.data) if rest else 0
+            self._break(tail, rest, rest.reason if rest else "the file ends here")
+            return 0
         floor = marks.floor(mark, tail.segment.number)
         if mark and floor and tail.seq == mark.seq and tail.hash != mark.hash:
             self.damage.append(Damage(path, tail.start, "another event was published here"))
