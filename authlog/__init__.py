@@ -30,6 +30,7 @@ from authlog.errors import (
     LockTimeout,
     LogCorrupted,
     NotDurable,
+    NotErased,
     NotMaterialized,
     NotWritten,
     PublishTimeout,
@@ -43,6 +44,7 @@ from authlog.errors import (
 )
 from authlog.events import Change, Event, Found, Kind, Span, Writer
 from authlog.health import Damage, Freshness, Health, SegmentHealth
+from authlog.outcomes import Compaction, Extent
 from authlog.store import AuthLog
 
 __all__ = [
@@ -50,11 +52,13 @@ __all__ = [
     "AuthLog",
     "AuthLogError",
     "Change",
+    "Compaction",
     "Conflict",
     "Corruption",
     "Credential",
     "Damage",
     "Event",
+    "Extent",
     "Found",
     "Freshness",
     "Health",
@@ -63,6 +67,7 @@ __all__ = [
     "LockTimeout",
     "LogCorrupted",
     "NotDurable",
+    "NotErased",
     "NotMaterialized",
     "NotWritten",
     "OAuth",

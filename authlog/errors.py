@@ -13,6 +13,7 @@
     ├── SecretErased (LookupError)      that state's secrets were erased; its history is there
     ├── NotWritten (OSError)            nothing was changed
     │   └── StorageFull                 ENOSPC, EDQUOT
+    ├── NotErased (OSError)             a file that may hold secrets to be erased was not rewritten
     ├── NotMaterialized (OSError)       durable in the log; auth.json could not be rebuilt
     └── Unacknowledged                  in the log, not known to be durable; `settle()` tells
         ├── PublishTimeout (TimeoutError)
@@ -165,9 +166,7 @@ class SecretErased(AuthLogError, LookupError):
 
     def __str__(self) -> str:
         whose = f" of {self.provider}" if self.provider else ""
-        return (
-            f"the secrets{whose} at event {self.seq} were erased; `history` still shows the event"
-        )
+        return f"the secrets{whose} at event {self.seq} were erased; see `authlog history`"
 
 
 class NotWritten(AuthLogError, OSError):
@@ -186,6 +185,20 @@ class StorageFull(NotWritten):
 
     def __str__(self) -> str:
         return f"{super().__str__()}: free some space and try again"
+
+
+class NotErased(AuthLogError, OSError):
+    """A compaction got no further than `path`; no login was changed by it."""
+
+    def __init__(self, path: Path, errno: int | None) -> None:
+        self.args = path, errno
+        self.path, self.errno = path, errno
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path}: not compacted any further ({_reason(self.errno)}); every login is as it "
+            "was, some secrets may not be erased yet: mend the cause and run it again"
+        )
 
 
 class NotMaterialized(AuthLogError, OSError):

@@ -6,18 +6,19 @@ import sys
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
 from authlog import credentials
-from authlog._engine import files, history, opening, reading, safety
+from authlog._engine import compaction, files, history, opening, reading, safety
 from authlog._engine import verify as verifying
 from authlog._engine.codec import Draft
 from authlog._engine.handle import Appended, Handle, NoLog, View
 from authlog._engine.layout import Layout, default_path
 from authlog._engine.log import Tail
 from authlog._engine.publish import Gone, publish
+from authlog._engine.rotation import RETENTION
 from authlog._engine.state import Filed, State
 from authlog.credentials import Credential
 from authlog.errors import (
@@ -27,6 +28,7 @@ from authlog.errors import (
     LockTimeout,
     LogCorrupted,
     NotDurable,
+    NotErased,
     NotMaterialized,
     NotWritten,
     PublishTimeout,
@@ -37,6 +39,7 @@ from authlog.errors import (
 )
 from authlog.events import Event, Kind
 from authlog.health import Health
+from authlog.outcomes import Compaction, Extent
 
 T = TypeVar("T")
 
@@ -328,6 +331,82 @@ class AuthLog:
             raise _refused(self._handle, error) from error
         return told[-1] if told else None
 
+    def compact(
+        self,
+        *,
+        retain: timedelta = RETENTION,
+        drop_history: bool = False,
+        dry_run: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Compaction:
+        """Start a new segment, and erase the secrets that were superseded for longer than `retain`
+        from the closed ones; zero means all that are not filed any more. The events stay.
+
+        Files that were in quarantine for longer go too. With `drop_history` all closed segments go,
+        however young; a checkpoint states which events they held. Others read and write meanwhile.
+        With `dry_run` nothing is changed. `progress` is told how many bytes are done, of how many.
+
+        Raises:
+            LogCorrupted, UnknownFormat, UnsafePermissions: nothing more was erased.
+            LockTimeout, NotErased, NotMaterialized: the same; run it again.
+
+        """
+        if retain < timedelta(0):
+            raise ValueError("a retention is not negative")
+        handle = self._handle
+        try:
+            if dry_run:
+                return compaction.plan(handle, retain, drop_history=drop_history)
+            return compaction.compact(
+                handle,
+                retain,
+                drop_history=drop_history,
+                progress=progress or (lambda done, total: None),
+            )
+        except NoLog:
+            nothing = Extent(0, 0, 0)
+            return Compaction(
+                path=str(self.path),
+                before=nothing,
+                after=nothing,
+                secrets=0,
+                erased=(),
+                dropped=None,
+                quarantined=0,
+                dry_run=dry_run,
+            )
+        except OSError as error:
+            raise _not_erased(handle, error) from error
+
+    def forget(self, provider: str) -> Event:
+        """Remove a credential and destroy every secret it ever had, in all files of the log, at
+        once; the events stay. What is in quarantine goes too, for it can't be told whose it is.
+
+        An event that changed other credentials as well, or a checkpoint, loses their secrets with
+        it: states of that time can't be brought back. A disk may keep what was on it: flash and
+        file systems that copy on write overwrite nothing at once.
+
+        Raises:
+            KeyError: there never was such a credential.
+            NotErased: it is removed, and not all of its secrets are erased yet: call it again.
+            Otherwise as `set`.
+
+        """
+        name = credentials.provider_name(provider)
+        filed = _known(self._begun().tail.state).name(name)
+        if not any(filed in event.providers for event in self.history()):
+            raise KeyError(name)
+
+        def decide(state: State) -> Draft:
+            return _draft("remove", state, {name: None})
+
+        event = _event(self._change(decide))
+        try:
+            compaction.forget(self._handle, filed)
+        except OSError as error:
+            raise _not_erased(self._handle, error) from error
+        return event
+
     def settle(self) -> bool:
         """Tell whether the last change made by this thread is durable, after Unacknowledged or a
         signal.
@@ -542,6 +621,12 @@ def _event(event: Event | None) -> Event:
 
 def _refused(handle: Handle, error: OSError) -> OSError:
     return error if isinstance(error, AuthLogError) else not_written(handle.layout.folder, error)
+
+
+def _not_erased(handle: Handle, error: OSError) -> OSError:
+    if isinstance(error, AuthLogError):
+        return error
+    return NotErased(handle.layout.folder, error.errno)
 
 
 def _ns(when: datetime) -> int:

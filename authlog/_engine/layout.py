@@ -55,6 +55,11 @@ def segment_number(name: str) -> int | None:
     return int(found[1]) if found else None
 
 
+def is_being_written(name: str) -> bool:
+    """Whether that is the name of a segment that has yet to get its own."""
+    return name.endswith(".jsonl.tmp")
+
+
 def default_path() -> Path:
     """Return the snapshot's path where none is given: `AUTHLOG_PATH`, else opencode's own."""
     return Path(os.environ.get("AUTHLOG_PATH") or preset("opencode"))

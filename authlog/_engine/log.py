@@ -34,9 +34,9 @@ class Tail(Struct, frozen=True):
     `start` is where that line begins; `state` is the state after it, None before the segment's
     first checkpoint. `floor` is the greatest seq that the lines themselves say was synced.
     `checkpoint` is where the first checkpoint ends, `checkpoint_size` its length, both in bytes,
-    and `checkpoint_time` its time. `erased` and `dropped` are what the last checkpoint says of older
-    segments: up to which one their secrets are erased, which events are gone. `spent` is the seq of
-    the last event that may have replaced a refresh token.
+    and `checkpoint_time` its time. `erased` and `dropped` are what the last checkpoint says of
+    older segments: up to which one their secrets are erased, which events are gone. `spent` is the
+    seq of the last event that may have replaced a refresh token.
     """
 
     segment: Segment

@@ -96,7 +96,8 @@ class Shower:
     def _keep(self, tail: Tail, digest: str) -> None:
         if self.foreign:
             files.set_mode(self.handle.layout.snapshot, 0o600)
-        mark = self._mark(tail, digest, self.seen, self.seen, owes=self.foreign)
+        before = self.mark.before if self.mark else None  # the file at next.json stays known
+        mark = self._mark(tail, digest, before or self.seen, self.seen, owes=self.foreign)
         self._move(mark)
         self.pay(mark)
 

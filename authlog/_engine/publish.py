@@ -7,7 +7,7 @@ under publish.lock, in the order of DESIGN section 4. Recovery is this and nothi
 import time
 from pathlib import Path
 
-from authlog._engine import files, log, rotation, snapshot, telling
+from authlog._engine import erasing, files, log, rotation, snapshot, telling
 from authlog._engine import mark as marks
 from authlog._engine.handle import Appended, Handle
 from authlog._engine.mark import Mark
@@ -50,11 +50,22 @@ def publish(
         if not handle.publish_lock.acquire(wait, lambda: _acknowledged(handle, mine)):
             break
         try:
-            if _Publish(handle, told).run(mine):
-                break
+            done = _Publish(handle, told)
+            looked = done.run(mine)
         finally:
             handle.publish_lock.release()
+        if done.rotated:
+            erasing.sweep(handle)
+        if looked:
+            break
     return told
+
+
+def publish_under_lock(handle: Handle) -> None:
+    """Do it while the caller holds publish.lock; raises as `publish`."""
+    for _ in range(TRIES):
+        if _Publish(handle, []).run(None):
+            break
 
 
 def _acknowledged(handle: Handle, mine: Appended | None) -> bool:
@@ -88,6 +99,7 @@ class _Publish:
         self.told = told
         self.shower = Shower(handle, handle.read_mark())
         self.tail = handle.newest(self.shower.mark)
+        self.rotated = False
 
     def run(self, mine: Appended | None) -> bool:
         """Do it; False if auth.json was written again and again, and still is to be looked at."""
@@ -104,7 +116,7 @@ class _Publish:
         for _ in range(ROUNDS):
             self._look()
             if self.shower.show(self.tail):
-                rotation.rotate_if_due(handle, self.tail, self.shower.mark)
+                self.rotated = rotation.rotate_if_due(handle, self.tail, self.shower.mark)
                 return True
         return False
 

@@ -16,20 +16,23 @@ from authlog._engine.log import Tail
 from authlog._engine.mark import Mark
 from authlog._engine.snapshot import NO_DIGEST
 from authlog.errors import AuthLogError
+from authlog.events import Span
 
 ROTATE_AT = 1 << 20  # bytes behind the first checkpoint; its own length if that is more
 RETENTION = timedelta(days=30)  # of superseded secrets: a segment is closed after a quarter of it
 
 
-def rotate_if_due(handle: Handle, tail: Tail, mark: Mark | None) -> None:
-    """Start the next segment if it is time; needs publish.lock.
+def rotate_if_due(handle: Handle, tail: Tail, mark: Mark | None) -> bool:
+    """Start the next segment if it is time, and return whether it was; needs publish.lock.
 
     If that fails nobody needs to know: what was to be published is durable and shown.
     """
     if not _due(handle, tail):
-        return
+        return False
     with contextlib.suppress(OSError, AuthLogError):
         next_segment(handle, mark)
+        return True
+    return False
 
 
 def _due(handle: Handle, tail: Tail) -> bool:
@@ -50,19 +53,43 @@ def next_segment(handle: Handle, mark: Mark | None) -> tuple[Tail, Mark]:
 
     """
     with handle.appending(cut=False) as (tail, _):
-        assert tail.state is not None
-        carried, floor = _carried(tail, mark)
-        number = tail.segment.number + 1
-        draft = states.checkpoint(tail.state, tail.id, tail.erased, tail.dropped)
-        line, _, _ = handle.encode(tail, draft, floor)
-        write_segment(handle, number, carried + line)
-        segment = handle.open_segment(number, files.APPEND)
-        moved, _ = log.fold(Tail(segment), carried + line)
-        handle.tail = moved
-        after = _moved(moved, mark)
-        handle.move_mark(after)
-        handle.say_syncing(False)
-        return moved, after
+        return follow(handle, tail, mark)
+
+
+def follow(
+    handle: Handle, tail: Tail, mark: Mark | None, dropped: Span | None = None
+) -> tuple[Tail, Mark]:
+    """Do that, under both locks, with a checkpoint that says which events are to be `dropped`."""
+    assert tail.state is not None
+    carried, floor = _carried(tail, mark)
+    number = tail.segment.number + 1
+    erased = _erased_up_to(handle, tail)
+    draft = states.checkpoint(tail.state, tail.id, erased, dropped or tail.dropped)
+    line, _, _ = handle.encode(tail, draft, floor)
+    write_segment(handle, number, carried + line)
+    segment = handle.open_segment(number, files.APPEND)
+    moved, _ = log.fold(Tail(segment), carried + line)
+    handle.tail = moved
+    after = _moved(moved, mark)
+    handle.move_mark(after)
+    handle.say_syncing(False)
+    return moved, after
+
+
+def _erased_up_to(handle: Handle, tail: Tail) -> int:
+    """Return the highest segment up to which no secret is left, from what is known of it on."""
+    highest = tail.erased
+    for number in handle.numbers():
+        if highest < number < tail.segment.number:
+            if not is_erased(files.read_file(handle.layout.segment(number)) or b""):
+                break
+            highest = number
+    return highest
+
+
+def is_erased(data: bytes) -> bool:
+    """Whether no line of a segment has a secret: none can have this end within it."""
+    return data.count(b'"secret":null}\n') == data.count(b"\n")
 
 
 def _carried(tail: Tail, mark: Mark | None) -> tuple[bytes, int]:

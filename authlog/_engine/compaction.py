@@ -1,0 +1,210 @@
+"""Compaction: the newest segment is closed, and closed ones lose their secrets or go altogether.
+
+Each step leaves a log that is whole, and a process that is killed leaves the rest to the next
+compaction. publish.lock is held for one segment at a time.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from authlog._engine import codec, erasing, files, history, log, rotation, safety
+from authlog._engine import state as states
+from authlog._engine.erasing import Closed
+from authlog._engine.handle import Handle
+from authlog._engine.log import Tail
+from authlog._engine.publish import publish, publish_under_lock
+from authlog._engine.reading import read
+from authlog.events import Span
+from authlog.outcomes import Compaction, Extent
+
+Progress = Callable[[int, int], None]  # told bytes done and bytes in all
+
+
+def compact(
+    handle: Handle, retain: timedelta, *, drop_history: bool, progress: Progress
+) -> Compaction:
+    """Do it and return what was done.
+
+    Raises:
+        NoLog: there is none.
+        LogCorrupted, UnknownFormat, LockTimeout, NotMaterialized: what was done before stays done.
+        OSError: the disk refused; the same.
+
+    """
+    publish(handle)
+    before = _extent(handle, read(handle).tail)
+    erased: dict[int, int] = {}
+    if not drop_history:
+        _erase(handle, _retire(handle), retain, erased, progress)
+    _close(handle, drop=drop_history)
+    if not drop_history:
+        _erase(handle, _retire(handle)[-2:], retain, erased, progress)
+    _retire(handle)
+    erasing.drop(handle)
+    with erasing.publishing(handle):
+        quarantined = erasing.tidy(handle, retain)
+    after = read(handle).tail
+    return Compaction(
+        path=str(handle.layout.snapshot),
+        before=before,
+        after=_extent(handle, after),
+        secrets=sum(erased.values()),
+        erased=tuple(erased),
+        dropped=after.dropped,
+        quarantined=quarantined,
+        dry_run=False,
+    )
+
+
+def plan(handle: Handle, retain: timedelta, *, drop_history: bool) -> Compaction:
+    """Return what `compact` would do if nobody changed anything until then; changes nothing.
+
+    Raises: as `compact`.
+    """
+    tail = read(handle).tail
+    assert tail.state is not None
+    before = _extent(handle, tail)
+    closing = not _is_alone(tail) or (drop_history and _droppable(handle, tail))
+    dropped = Span(first=1, last=tail.seq, hash=tail.hash) if drop_history else None
+    preview = _Preview(handle, tail, retain)
+    if not drop_history:
+        for number in handle.numbers():
+            preview.add(number, closing=closing)
+    after = before
+    if closing:
+        draft = states.checkpoint(tail.state, tail.id, preview.highest, dropped or tail.dropped)
+        line, _, _ = handle.encode(tail, draft, tail.seq)
+        sizes = [*preview.sizes, len(line)]
+        after = Extent(1 if dropped else before.events + 1, len(sizes), sum(sizes))
+    elif preview.sizes:
+        after = Extent(before.events, before.segments, sum(preview.sizes))
+    return Compaction(
+        path=str(handle.layout.snapshot),
+        before=before,
+        after=after,
+        secrets=sum(preview.erased.values()),
+        erased=tuple(preview.erased),
+        dropped=dropped if closing and dropped else tail.dropped,
+        quarantined=len(erasing.overdue(handle, retain)),
+        dry_run=True,
+    )
+
+
+class _Preview:
+    """What erasing would leave: the size of each segment, and the highest one without secrets."""
+
+    def __init__(self, handle: Handle, tail: Tail, retain: timedelta) -> None:
+        self.handle = handle
+        self.tail = tail
+        self.retain = retain
+        self.sizes: list[int] = []
+        self.erased: dict[int, int] = {}
+        self.highest = tail.erased
+
+    def add(self, number: int, *, closing: bool) -> None:
+        found = erasing.closed(self.handle, number)
+        newest = found is None
+        if found is None:
+            data = files.read(self.tail.segment.file.fd, self.tail.offset, 0)
+            now = codec.timestamp(self.handle.world.now_ns())
+            found = Closed(number, data, self.tail.seq + 1, now)
+        data = found.data
+        if (closing or not newest) and found.is_due(self.handle.world.now_ns(), self.retain):
+            path = self.handle.layout.segment(number)
+            data, secrets = erasing.without_secrets(path, data, found.end)
+            if secrets:
+                self.erased[number] = secrets
+        if not newest and self.highest == number - 1 and rotation.is_erased(data):
+            self.highest = number
+        self.sizes.append(len(data))
+
+
+def forget(handle: Handle, name: str) -> None:
+    """Erase every secret that was ever filed under the name; what else an event of it held goes
+    with it. All that is in quarantine goes too: what a damaged file holds can't be told.
+
+    Raises: as `compact`.
+    """
+    publish(handle)
+    _close(handle, drop=False)
+    for number in _retire(handle):
+        with erasing.publishing(handle):
+            if found := erasing.closed(handle, number):
+                _prove_newest(handle)
+                erasing.erase(handle, found, name)
+    with erasing.publishing(handle):
+        erasing.tidy(handle, timedelta(0))
+
+
+def _erase(
+    handle: Handle,
+    numbers: list[int],
+    retain: timedelta,
+    erased: dict[int, int],
+    progress: Progress,
+) -> None:
+    stats = (files.stat(handle.layout.segment(number)) for number in numbers)
+    sizes = [stat.st_size if stat else 0 for stat in stats]
+    for place, number in enumerate(numbers):
+        progress(sum(sizes[:place]), sum(sizes))
+        with erasing.publishing(handle):
+            found = erasing.closed(handle, number)
+            if found is not None and found.is_due(handle.world.now_ns(), retain):
+                _prove_newest(handle)
+                if secrets := erasing.erase(handle, found):
+                    erased[number] = secrets
+    progress(sum(sizes), sum(sizes))
+
+
+def _prove_newest(handle: Handle) -> None:
+    """Raise LogCorrupted unless the newest segment, as it stands on disk, has what is filed."""
+    segment = handle.open_segment(max(handle.numbers()), files.READ)
+    safety.check(segment.path, files.stat_open(segment.file.fd))
+    tail, rest = log.fold(Tail(segment), files.read_all(segment.file.fd))
+    log.torn_tail(tail, rest, 0)
+
+
+def _close(handle: Handle, *, drop: bool) -> None:
+    """Start a new segment that holds a checkpoint and nothing else, unless the newest is one."""
+    with erasing.publishing(handle):
+        publish_under_lock(handle)
+        with handle.appending(cut=False) as (newest, marked):
+            tail, mark = newest, marked
+            if _is_alone(tail) and not (drop and _droppable(handle, tail)):
+                return
+            if mark is None or mark.offset != tail.offset:
+                tail, mark = rotation.follow(handle, tail, mark)
+            # Nobody appends meanwhile, so this one carries nothing.
+            dropped = Span(first=1, last=tail.seq, hash=tail.hash) if drop else None
+            rotation.follow(handle, tail, mark, dropped)
+
+
+def _is_alone(tail: Tail) -> bool:
+    """Whether a segment holds its checkpoint and nothing else."""
+    return tail.offset == tail.checkpoint == tail.checkpoint_size
+
+
+def _droppable(handle: Handle, tail: Tail) -> bool:
+    """Whether there are closed segments that are not stated as dropped yet."""
+    return handle.numbers()[0] < tail.segment.number and (
+        tail.dropped is None or tail.dropped.last < tail.seq - 1
+    )
+
+
+def _retire(handle: Handle) -> list[int]:
+    """Return the segments that are closed by now, when what auth.json shows is not theirs alone."""
+    with erasing.publishing(handle):
+        publish_under_lock(handle)
+        publish_under_lock(handle)  # the file that the first one replaced is looked at as well
+        erasing.retire(handle, looked=True)
+        return handle.numbers()[:-1]
+
+
+def _extent(handle: Handle, tail: Tail) -> Extent:
+    past = history.Past(handle, tail)
+    sizes = [files.stat(handle.layout.segment(part.number)) for part in past.parts]
+    return Extent(
+        events=sum(1 for _ in past.walk()),
+        segments=len(past.parts),
+        bytes=sum(stat.st_size for stat in sizes if stat),
+    )
