@@ -7,11 +7,13 @@ sync, a removal, a restore, a quarantine; the secrets of event 4 are erased.
 import hashlib
 import json
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from authlog import AuthLog, SecretErased
+from authlog._engine import rotation
 
 GOLDEN = Path(__file__).parent / "golden" / "v1"
 SEGMENTS = ("000001.jsonl", "000002.jsonl")
@@ -78,8 +80,9 @@ def _hold_to_fingerprints(
 
 
 @pytest.fixture
-def log(path: Path) -> AuthLog:
-    """Return a copy of it, opened."""
+def log(path: Path, monkeypatch: pytest.MonkeyPatch) -> AuthLog:
+    """Return a copy of it, opened, whose old secrets are not erased for their age."""
+    monkeypatch.setattr(rotation, "RETENTION", timedelta(days=36_500))
     folder = path.parent / "auth.json.log"
     folder.mkdir(mode=0o700)
     for name in SEGMENTS:

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from authlog import ApiKey, AuthLog, Credential, Event, OAuth, Unacknowledged, t
 from authlog._engine import files, opening, publish, rotation
 from authlog._engine.log import Tail
 from outage import SNAPSHOT, Outage, Step, Values, World, filed
+from tools.proof import choices
 from tools.proof.disk import FOLDER, Disk, Killed
 
 A, B, C = ApiKey("a"), ApiKey("b" * 600), ApiKey("c")  # B is longer than a sector
@@ -176,6 +178,63 @@ def test_a_rotation(monkeypatch: pytest.MonkeyPatch) -> None:
     Outage([setting("b", B, filed(a=A, b=B)), setting("c", C, filed(a=A, b=B, c=C))]).run(
         store(a=A)
     )
+
+
+def several_states() -> Disk:
+    """Return a disk with a log of three segments, in which secrets were superseded."""
+    disk = store(a=A, b=C)
+    with disk.mounted(), testing.repeatable(World(disk)):
+        log = AuthLog(SNAPSHOT)
+        log.set("a", ApiKey("a2"))
+        log.compact()
+        log.set("a", ApiKey("a3"))
+        log.compact()
+        log.set("a", A)
+    return disk.cut(choices.everything)
+
+
+def compacting(**how: bool) -> Callable[[AuthLog], None]:
+    def run(log: AuthLog) -> None:
+        log.compact(retain=timedelta(0), **how)
+
+    return run
+
+
+def test_a_compaction_that_erases() -> None:
+    state = filed(a=A, b=C)
+    steps = [Step(compacting(), state), setting("b", B, filed(a=A, b=B))]
+    Outage(steps, kinds="").run(several_states())
+
+
+def test_a_compaction_that_drops_history() -> None:
+    state = filed(a=A, b=C)
+    steps = [Step(compacting(drop_history=True), state), setting("b", B, filed(a=A, b=B))]
+    Outage(steps).run(several_states())
+
+
+def test_a_login_that_is_forgotten() -> None:
+    steps = [
+        Step(lambda log: log.forget("a"), filed(b=C)),
+        setting("b", B, filed(b=B)),
+    ]
+    Outage(steps).run(several_states())
+
+
+def test_erasing_what_is_past_retention_at_a_rotation(monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = several_states()
+    monkeypatch.setattr(rotation, "_due", due_after_each_change)
+    monkeypatch.setattr(rotation, "RETENTION", timedelta(0))
+    Outage([setting("b", B, filed(a=A, b=B)), setting("a", C, filed(a=C, b=B))]).run(disk)
+
+
+def test_a_compaction_that_was_killed_before_the_next_one_went_on() -> None:
+    for nth in range(1, 60):
+        disk = several_states()
+        steps = [
+            Step(killed(disk, nth, compacting()), filed(a=A, b=C)),
+            Step(compacting(), filed(a=A, b=C)),
+        ]
+        Outage(steps, twice=False, seeds=0).run(disk)
 
 
 def test_an_auth_json_that_is_a_mount() -> None:

@@ -12,10 +12,15 @@ from authlog._engine import state as states
 from authlog._engine.erasing import Closed
 from authlog._engine.handle import Handle
 from authlog._engine.log import Tail
+from authlog._engine.mark import Mark
+from authlog._engine.materialize import show_again
 from authlog._engine.publish import publish, publish_under_lock
 from authlog._engine.reading import read
+from authlog.errors import NotMaterialized
 from authlog.events import Span
 from authlog.outcomes import Compaction, Extent
+
+TRIES = 10  # while another program writes into auth.json again and again
 
 Progress = Callable[[int, int], None]  # told bytes done and bytes in all
 
@@ -36,10 +41,9 @@ def compact(
     erased: dict[int, int] = {}
     if not drop_history:
         _erase(handle, _retire(handle), retain, erased, progress)
-    _close(handle, drop=drop_history)
+    closed = _close(handle, drop=drop_history)
     if not drop_history:
-        _erase(handle, _retire(handle)[-2:], retain, erased, progress)
-    _retire(handle)
+        _erase(handle, closed[-2:], retain, erased, progress)
     erasing.drop(handle)
     with erasing.publishing(handle):
         quarantined = erasing.tidy(handle, retain)
@@ -126,8 +130,7 @@ def forget(handle: Handle, name: str) -> None:
     Raises: as `compact`.
     """
     publish(handle)
-    _close(handle, drop=False)
-    for number in _retire(handle):
+    for number in _close(handle, drop=False):
         with erasing.publishing(handle):
             if found := erasing.closed(handle, number):
                 _prove_newest(handle)
@@ -164,19 +167,42 @@ def _prove_newest(handle: Handle) -> None:
     log.torn_tail(tail, rest, 0)
 
 
-def _close(handle: Handle, *, drop: bool) -> None:
-    """Start a new segment that holds a checkpoint and nothing else, unless the newest is one."""
-    with erasing.publishing(handle):
-        publish_under_lock(handle)
-        with handle.appending(cut=False) as (newest, marked):
-            tail, mark = newest, marked
-            if _is_alone(tail) and not (drop and _droppable(handle, tail)):
-                return
-            if mark is None or mark.offset != tail.offset:
-                tail, mark = rotation.follow(handle, tail, mark)
-            # Nobody appends meanwhile, so this one carries nothing.
-            dropped = Span(first=1, last=tail.seq, hash=tail.hash) if drop else None
-            rotation.follow(handle, tail, mark, dropped)
+def _close(handle: Handle, *, drop: bool) -> list[int]:
+    """Start a new segment that holds a checkpoint and nothing else, unless the newest is one;
+    return the numbers of those that are closed by then.
+
+    Raises:
+        NotMaterialized: another program kept on writing into auth.json.
+
+    """
+    for _ in range(TRIES):
+        with erasing.publishing(handle):
+            publish_under_lock(handle)
+            publish_under_lock(handle)  # the file that the first one replaced is looked at as well
+            with handle.appending(cut=False) as (tail, mark):
+                if mark is not None and _begin_next(handle, tail, mark, drop=drop):
+                    return handle.numbers()[:-1]
+    raise NotMaterialized(handle.layout.snapshot, handle.tail.seq if handle.tail else 0)
+
+
+def _begin_next(handle: Handle, tail: Tail, mark: Mark, *, drop: bool) -> bool:
+    """Do it while nobody appends; False if another program wrote into auth.json first.
+
+    Whatever shows a state shows one that the new segment knows: what was appended since the publish
+    is carried over, shown, and left behind in a segment of its own.
+    """
+    if _is_alone(tail) and not (drop and _droppable(handle, tail)):
+        return erasing.retire(handle, looked=True)
+    shown: Mark | None = mark
+    if mark.offset != tail.offset:
+        tail, mark = rotation.follow(handle, tail, mark)
+        shown = show_again(handle, tail, mark)
+    if shown is None:
+        return False
+    erasing.retire(handle, looked=True)
+    dropped = Span(first=1, last=tail.seq, hash=tail.hash) if drop else None
+    rotation.follow(handle, tail, shown, dropped)
+    return True
 
 
 def _is_alone(tail: Tail) -> bool:

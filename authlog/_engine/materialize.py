@@ -18,6 +18,20 @@ from authlog.errors import NotMaterialized
 AGE = 2_000_000_000  # ns by which our file is older than it is: any later write has another mtime
 
 
+def show_again(handle: Handle, tail: Tail, mark: Mark) -> Mark | None:
+    """Make auth.json show a tail while nobody appends, and return the mark; None if another program
+    wrote into auth.json: that is to be told first. Needs both locks.
+
+    Raises: as `Shower.show`.
+    """
+    shower = Shower(handle, mark)
+    identity = snapshot.identity(files.stat(handle.layout.snapshot))
+    if identity is not None and not shower.knows(identity):
+        return None
+    shower.see(identity)
+    return shower.mark if shower.show(tail) else None
+
+
 class Shower:
     """What one publish has seen of auth.json, and what it makes of it. Needs publish.lock."""
 
