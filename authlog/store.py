@@ -39,7 +39,7 @@ from authlog.errors import (
 )
 from authlog.events import Event, Kind
 from authlog.health import Health
-from authlog.outcomes import Compaction, Extent
+from authlog.outcomes import Compaction
 
 T = TypeVar("T")
 
@@ -354,6 +354,8 @@ class AuthLog:
         if retain < timedelta(0):
             raise ValueError("a retention is not negative")
         handle = self._handle
+        if not handle.numbers():
+            return compaction.nothing(handle, dry_run=dry_run)
         try:
             if dry_run:
                 return compaction.plan(handle, retain, drop_history=drop_history)
@@ -362,18 +364,6 @@ class AuthLog:
                 retain,
                 drop_history=drop_history,
                 progress=progress or (lambda done, total: None),
-            )
-        except NoLog:
-            nothing = Extent(0, 0, 0)
-            return Compaction(
-                path=str(self.path),
-                before=nothing,
-                after=nothing,
-                secrets=0,
-                erased=(),
-                dropped=None,
-                quarantined=0,
-                dry_run=dry_run,
             )
         except OSError as error:
             raise _not_erased(handle, error) from error

@@ -54,7 +54,7 @@ def killed_at_each_step(
 
     Each finds a fresh store, as `prepare` makes it; returns how many steps there are.
     """
-    for nth in range(1, 200):
+    for nth in range(1, 500):
         shutil.rmtree(path.parent, ignore_errors=True)
         path.parent.mkdir()
         prepare()

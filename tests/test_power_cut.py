@@ -193,9 +193,9 @@ def several_states() -> Disk:
     return disk.cut(choices.everything)
 
 
-def compacting(**how: bool) -> Callable[[AuthLog], None]:
+def compacting(*, drop_history: bool = False) -> Callable[[AuthLog], None]:
     def run(log: AuthLog) -> None:
-        log.compact(retain=timedelta(0), **how)
+        log.compact(retain=timedelta(0), drop_history=drop_history)
 
     return run
 

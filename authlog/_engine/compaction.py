@@ -123,6 +123,21 @@ class _Preview:
         self.sizes.append(len(data))
 
 
+def nothing(handle: Handle, *, dry_run: bool) -> Compaction:
+    """Return what is done where there is no log."""
+    none = Extent(0, 0, 0)
+    return Compaction(
+        path=str(handle.layout.snapshot),
+        before=none,
+        after=none,
+        secrets=0,
+        erased=(),
+        dropped=None,
+        quarantined=0,
+        dry_run=dry_run,
+    )
+
+
 def forget(handle: Handle, name: str) -> None:
     """Erase every secret that was ever filed under the name; what else an event of it held goes
     with it. All that is in quarantine goes too: what a damaged file holds can't be told.

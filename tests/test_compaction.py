@@ -1,0 +1,399 @@
+"""Compaction: what leaves the log, what stays, and who may go on meanwhile."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+import needs
+from authlog import ApiKey, AuthLog, LogCorrupted, NotErased, OAuth, SecretErased, Span, testing
+from authlog._engine import compaction, files, publish, rotation
+from authlog._engine.codec import Draft
+from authlog._engine.handle import Handle
+from authlog._engine.log import Tail
+from authlog.testing import Repeatable
+from test_kill import killed_at_each_step
+
+NOW = timedelta(0)
+
+
+def folder(path: Path) -> Path:
+    return path.parent / "auth.json.log"
+
+
+def holding(path: Path, text: str) -> list[str]:
+    """Return which files below the log's folder hold the text."""
+    return sorted(
+        str(file.relative_to(folder(path)))
+        for file in folder(path).rglob("*")
+        if file.is_file() and text.encode() in file.read_bytes()
+    )
+
+
+def due_after_three_events(handle: object, tail: Tail) -> bool:
+    return tail.offset - tail.checkpoint > 1500
+
+
+@pytest.fixture
+def store(path: Path, monkeypatch: pytest.MonkeyPatch) -> AuthLog:
+    """Return a log of several segments in which every key but three was superseded."""
+    monkeypatch.setattr(rotation, "_due", due_after_three_events)
+    log = AuthLog(path)
+    for n in range(13):
+        log.set(f"p{n % 3}", ApiKey(f"KEY-{n:02}"))
+    monkeypatch.undo()
+    return log
+
+
+SUPERSEDED = [f"KEY-{n:02}" for n in range(10)]
+FILED = [f"KEY-{n:02}" for n in range(10, 13)]
+
+
+def test_after_compaction_without_retention_no_byte_of_a_superseded_secret_is_left(
+    store: AuthLog, path: Path
+) -> None:
+    assert all(holding(path, secret) for secret in SUPERSEDED)
+    store.compact(retain=NOW)
+    assert [secret for secret in SUPERSEDED if holding(path, secret)] == []
+    assert [len(holding(path, secret)) for secret in FILED] == [1, 1, 1]
+
+
+def test_quarantine_goes_with_the_secrets_that_may_be_in_it(store: AuthLog, path: Path) -> None:
+    segments = sorted(folder(path).glob("0*.jsonl"))
+    with segments[-1].open("ab") as file:
+        file.write(b'{"event": torn KEY-00')
+    path.write_bytes(b"{ KEY-01")
+    store.set("q", ApiKey("q"))
+    assert len(list((folder(path) / "quarantine").iterdir())) == 2
+    assert store.compact(dry_run=True, retain=NOW).quarantined == 2
+    assert store.compact().quarantined == 0
+    assert store.compact(retain=NOW).quarantined == 2
+    assert [secret for secret in SUPERSEDED if holding(path, secret)] == []
+    assert [event.file for event in store.history() if event.kind == "quarantine"] != []
+
+
+def test_a_segment_that_a_killed_process_left_half_written_goes(store: AuthLog, path: Path) -> None:
+    (folder(path) / "000099.jsonl.tmp").write_bytes(b"KEY-03")
+    store.compact(retain=NOW)
+    assert holding(path, "KEY-03") == []
+
+
+def test_history_and_its_proof_stay_whole(store: AuthLog) -> None:
+    before = [(e.seq, e.time, e.kind, e.writer, e.providers, e.hash) for e in store.history()]
+    store.compact(retain=NOW)
+    after = [(e.seq, e.time, e.kind, e.writer, e.providers, e.hash) for e in store.history()]
+    assert after[:-1] == before
+    assert after[-1][2] == "checkpoint"
+    assert all(event.erased for event in list(store.history())[:-1])
+    assert store.verify().ok
+    assert list(store.history(reverse=True)) == list(store.history())[::-1]
+
+
+def test_a_state_that_was_erased_is_neither_shown_nor_brought_back(store: AuthLog) -> None:
+    newest = store.seq()
+    store.compact(retain=NOW)
+    for seq in range(1, newest + 1):
+        with pytest.raises(SecretErased):
+            store.at(seq)
+    with pytest.raises(SecretErased) as caught:
+        store.restore("p0", 2)
+    assert (caught.value.seq, caught.value.provider) == (2, "p0")
+    assert store.at(store.seq()) == store.all()
+
+
+def test_what_is_not_superseded_for_as_long_as_it_is_to_be_retained_stays(path: Path) -> None:
+    with testing.repeatable(Repeatable(1)) as world:
+        log = AuthLog(path)
+        log.set("a", ApiKey("old"))
+        log.compact()
+        world.advance(20 * 86_400)
+        log.set("a", ApiKey("young"))
+        log.compact()
+        world.advance(11 * 86_400)
+        log.compact(retain=timedelta(days=30))
+        assert holding(path, "old") == ["000002.jsonl"]  # it was filed when that began
+        with pytest.raises(SecretErased):
+            log.at(2)
+        assert log.at(4) == {"a": ApiKey("young")}
+
+
+@pytest.mark.parametrize("how", [{}, {"drop_history": True}, {"retain": timedelta(days=1)}])
+def test_a_dry_run_says_exactly_what_would_change_and_changes_nothing(
+    store: AuthLog, path: Path, how: dict[str, bool]
+) -> None:
+    given = {"retain": NOW, **how}
+    content = {file: file.read_bytes() for file in folder(path).rglob("*") if file.is_file()}
+    planned = store.compact(**given, dry_run=True)  # type: ignore[arg-type]
+    assert content == {file: file.read_bytes() for file in content}
+    done = store.compact(**given)  # type: ignore[arg-type]
+    told = ("before", "after", "secrets", "erased", "dropped", "quarantined")
+    assert [getattr(planned, name) for name in told[:4]] == [
+        getattr(done, name) for name in told[:4]
+    ]
+    again, planned = store.compact(**given, dry_run=True), store.compact(**given)  # type: ignore[arg-type]
+    assert [getattr(planned, name) for name in told] == [getattr(again, name) for name in told]
+    assert again.before == again.after
+
+
+def test_a_log_without_a_log_has_nothing_to_compact(path: Path) -> None:
+    done = AuthLog(path).compact()
+    assert (done.before, done.after) == (done.after, done.before)
+    assert (done.before.events, done.before.segments, done.before.bytes) == (0, 0, 0)
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_retention_is_not_negative(store: AuthLog) -> None:
+    with pytest.raises(ValueError, match="negative"):
+        store.compact(retain=timedelta(days=-1))
+
+
+def test_progress_is_told_in_bytes(store: AuthLog) -> None:
+    told: list[tuple[int, int]] = []
+    store.compact(retain=NOW, progress=lambda done, total: told.append((done, total)))
+    assert told[0][0] == 0
+    assert told[0][1] > 1000
+    assert told[-1][0] == told[-1][1]
+
+
+def test_dropped_history_is_stated_and_the_rest_is_still_proved(store: AuthLog, path: Path) -> None:
+    last = list(store.history())[-1]
+    done = store.compact(drop_history=True)
+    assert done.dropped == Span(first=1, last=last.seq, hash=last.hash)
+    assert (done.after.events, done.after.segments) == (1, 1)
+    health = store.verify()
+    assert (health.ok, health.dropped) == (True, done.dropped)
+    (event,) = store.history()
+    assert (event.prev, event.dropped) == (last.hash, done.dropped)
+    with pytest.raises(SecretErased):
+        store.at(last.seq)
+    with pytest.raises(ValueError, match="no event"):
+        store.at(last.seq + 2)
+    store.set("q", ApiKey("q"))
+    again = store.compact(drop_history=True)
+    assert again.dropped == Span(first=1, last=last.seq + 2, hash=next(store.history()).prev)
+    store.compact()
+    assert store.verify().dropped == again.dropped
+
+
+@pytest.mark.damaged
+def test_history_that_is_gone_without_being_stated_as_dropped_is_damage(
+    store: AuthLog, path: Path
+) -> None:
+    store.compact(drop_history=True)
+    store.set("q", ApiKey("q"))
+    store.compact()
+    min(folder(path).glob("0*.jsonl")).unlink()
+    health = AuthLog(path).verify()
+    assert [damage.reason for damage in health.damage] != []
+    with pytest.raises(LogCorrupted):
+        list(AuthLog(path).history())
+
+
+def test_instances_that_were_open_before_read_and_write_on(store: AuthLog, path: Path) -> None:
+    other = AuthLog(path)
+    state = other.all()
+    reading = other.history()
+    first = next(reading)
+    store.compact(retain=NOW)
+    assert other.all() == state
+    assert first.seq == 1
+    assert [event.seq for event in reading] == list(range(2, store.seq()))
+    other.set("q", ApiKey("q"))
+    assert store.all() == {**state, "q": ApiKey("q")}
+    reading, back = other.history(), other.history(reverse=True)
+    assert (next(reading).seq, next(back).seq) == (1, store.seq())
+    store.compact(drop_history=True)
+    assert [event.seq for event in reading] == [2, 3, 4]  # of the segment that was being read
+    assert {event.kind for event in back} == {"checkpoint"}
+    assert other.all() == store.all()
+    other.remove("q")
+    assert store.all() == state
+
+
+def test_a_log_that_is_compacted_by_two_at_once_while_others_write_loses_nothing(
+    path: Path,
+) -> None:
+    AuthLog(path).set("a", ApiKey("a"))
+    program = (
+        "import sys; from datetime import timedelta; from authlog import ApiKey, AuthLog\n"
+        "log, what = AuthLog(sys.argv[1]), sys.argv[2]\n"
+        "for n in range(20):\n"
+        "    if what == 'erase': log.compact(retain=timedelta(0))\n"
+        "    elif what == 'drop': log.compact(retain=timedelta(0), drop_history=True)\n"
+        "    elif what == 'read': log.all(), list(log.history()), list(log.history(reverse=True))\n"
+        "    else: log.set(f'{what}-{n % 5}', ApiKey(f'{what}.{n}'))\n"
+    )
+    verbs = ("erase", "erase", "drop", "read", "w1", "w2")
+    command = [sys.executable, "-c", program, str(path)]
+    running = [subprocess.Popen([*command, verb]) for verb in verbs]
+    assert [process.wait() for process in running] == [0] * len(verbs)
+    log = AuthLog(path)
+    assert log.all() == {"a": ApiKey("a")} | {
+        f"{who}-{n % 5}": ApiKey(f"{who}.{n}") for who in ("w1", "w2") for n in range(15, 20)
+    }
+    assert {event.kind for event in log.history()} <= {"init", "set", "checkpoint"}
+    log.compact(retain=NOW)
+    assert [n for n in range(15) if holding(path, f'"w1.{n}"')] == []
+    assert log.verify().ok
+
+
+def test_what_is_appended_between_publish_and_switch_is_carried_over_and_left_behind(
+    store: AuthLog, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process appends right before the new segment begins, and is killed."""
+    other = AuthLog(path)._handle
+    appended: list[int] = []
+
+    def publish_then_append(handle: Handle) -> None:
+        publish.publish_under_lock(handle)
+        if not appended:
+            draft = Draft(kind="set", value={"p0": b'{"type":"api","key":"LATE"}'})
+            appended.append(other.append(lambda state: draft).seq)
+
+    monkeypatch.setattr(compaction, "_retire", lambda handle: list[int]())
+    monkeypatch.setattr(
+        compaction, "publish_under_lock", _second(publish.publish_under_lock, publish_then_append)
+    )
+    store.compact(retain=NOW)
+    monkeypatch.undo()
+    assert store.get("p0") == ApiKey("LATE")
+    assert store.verify().ok
+    assert store.verify().snapshot == "fresh"
+    newest = max(folder(path).glob("0*.jsonl"))
+    assert newest.read_bytes().count(b"\n") == 1
+
+
+def _second(
+    one: Callable[[Handle], None], other: Callable[[Handle], None]
+) -> Callable[[Handle], None]:
+    """Return what does one thing and then the other, in turn."""
+    calls: list[int] = []
+
+    def call(handle: Handle) -> None:
+        calls.append(1)
+        (other if len(calls) % 2 == 0 else one)(handle)
+
+    return call
+
+
+def test_forgetting_destroys_every_secret_of_one_login_and_no_event(
+    store: AuthLog, path: Path
+) -> None:
+    store.set("o", OAuth("KEEP-ME", "access", expires=5))
+    store.set("o", OAuth("KEEP-TOO", "access", expires=6))
+    events = [event.hash for event in store.history()]
+    event = store.forget("p0")
+    assert (event.kind, dict(event.providers)) == ("remove", {"p0": None})
+    assert [n for n in range(0, 13, 3) if holding(path, f"KEY-{n:02}")] == []
+    assert holding(path, "KEEP-ME") != []
+    assert store.get("p0") is None
+    assert "p0" not in path.read_text()
+    assert [event.hash for event in store.history()][: len(events)] == events
+    assert store.verify().ok
+    again = store.forget("p0")
+    assert again.seq > event.seq
+    with pytest.raises(KeyError):
+        store.forget("never")
+
+
+def test_secrets_past_retention_are_erased_by_rotation_itself(path: Path) -> None:
+    with testing.repeatable(Repeatable(1)) as world, testing.without_sync():
+        log = AuthLog(path)
+        log.set("a", ApiKey("FIRST"))
+        for n in range(12):
+            world.advance(8 * 86_400)  # each begins a segment: it is over a quarter of 30 days
+            log.set("b", ApiKey(f"KEY-{n:02}"))
+        assert holding(path, "KEY-00") == []
+        assert holding(path, "KEY-11") != []
+        assert log.get("a") == ApiKey("FIRST")
+        assert [event.erased for event in log.history()][:2] == [True, True]
+        assert log.verify().ok
+
+
+def test_a_drop_that_the_disk_refused_is_finished_by_the_next_one(
+    store: AuthLog, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, unlinked = files.unlink, list[Path]()
+
+    def unlink(file: Path) -> None:
+        if file.suffix == ".jsonl" and unlinked:
+            raise OSError(5, "")
+        unlinked.append(file)
+        real(file)
+
+    monkeypatch.setattr(files, "unlink", unlink)
+    with pytest.raises(NotErased, match="run it again"):
+        store.compact(drop_history=True)
+    monkeypatch.undo()
+    assert len(list(folder(path).glob("0*.jsonl"))) > 1
+    assert store.verify().ok
+    assert [event.kind for event in store.history()] == ["checkpoint"]
+    assert store.compact(drop_history=True).after.segments == 1
+
+
+@pytest.mark.damaged
+def test_a_damaged_segment_is_not_erased(store: AuthLog, path: Path) -> None:
+    first = min(folder(path).glob("0*.jsonl"))
+    first.write_bytes(first.read_bytes().replace(b"KEY-00", b"KEY-99"))
+    with pytest.raises(LogCorrupted):
+        store.compact(retain=NOW)
+    assert b"KEY-99" in first.read_bytes()
+
+
+COMPACTIONS: dict[str, Callable[[AuthLog], object]] = {
+    "erase": lambda log: log.compact(retain=NOW),
+    "drop": lambda log: log.compact(retain=NOW, drop_history=True),
+    "forget": lambda log: log.forget("p0"),
+}
+
+
+@needs.fork
+@pytest.mark.parametrize("verb", COMPACTIONS)
+def test_a_kill_at_any_step_loses_nothing_and_the_next_run_erases_the_rest(
+    tmp_path: Path, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "store" / "auth.json"
+
+    def prepare() -> None:
+        log = AuthLog(path)
+        for n in range(4):
+            log.set(f"p{n % 2}", ApiKey(f"KEY-{n:02}"))
+            if n == 2:
+                log.compact()
+
+    def judge(survived: bool) -> None:
+        log = AuthLog(path)
+        state = log.all()
+        assert state["p1"] == ApiKey("KEY-03")
+        assert state.get("p0") in (
+            [ApiKey("KEY-02")] if verb != "forget" else [ApiKey("KEY-02"), None]
+        )
+        assert log.verify().ok
+        COMPACTIONS[verb](log)
+        assert holding(path, "KEY-00") == []
+        assert log.verify().snapshot == "fresh"
+        assert log.all() == (state if verb != "forget" else {"p1": ApiKey("KEY-03")})
+        assert log.verify().ok
+        kinds = {event.kind for event in log.history()}
+        assert kinds <= {"init", "set", "checkpoint", "remove"}
+
+    assert killed_at_each_step(path, prepare, COMPACTIONS[verb], judge) > 20
+
+
+def test_readers_never_wait_for_a_compaction(
+    store: AuthLog, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, seen = AuthLog(path, lock_timeout=0.0), list[int]()
+    real = files.rename
+
+    def rename(old: Path, new: Path) -> None:
+        seen.append(len(other.all()))
+        real(old, new)
+
+    monkeypatch.setattr(files, "rename", rename)
+    store.compact(retain=NOW)
+    assert seen != []
+    assert set(seen) == {3}
