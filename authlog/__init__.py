@@ -44,7 +44,7 @@ from authlog.errors import (
 )
 from authlog.events import Change, Event, Found, Kind, Span, Writer
 from authlog.health import Damage, Freshness, Health, SegmentHealth
-from authlog.outcomes import Compaction, Extent
+from authlog.outcomes import Compaction, Extent, Repair
 from authlog.store import AuthLog
 
 __all__ = [
@@ -73,6 +73,7 @@ __all__ = [
     "OAuth",
     "Opaque",
     "PublishTimeout",
+    "Repair",
     "SecretErased",
     "SegmentHealth",
     "SnapshotCorrupted",

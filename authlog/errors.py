@@ -87,7 +87,7 @@ class LogCorrupted(Corruption):
     def __str__(self) -> str:
         return (
             f"{self.path}: damaged at byte {self.offset}, behind event {self.seq}: {self.reason}; "
-            "nothing was changed: see `authlog verify`"
+            "nothing was changed: see `authlog verify`, mend it with `authlog repair`"
         )
 
 

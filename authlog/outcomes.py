@@ -1,8 +1,9 @@
-"""What compaction did to a log, or would do."""
+"""What a compaction or a repair did to a log, or would do."""
 
 from msgspec import Struct
 
 from authlog.events import Span
+from authlog.health import Damage
 
 
 class Extent(Struct, frozen=True):
@@ -28,4 +29,24 @@ class Compaction(Struct, frozen=True, kw_only=True):
     erased: tuple[int, ...]
     dropped: Span | None
     quarantined: int
+    dry_run: bool
+
+
+class Repair(Struct, frozen=True, kw_only=True):
+    """What a repair did about the `damage`, or with `dry_run` would do; nothing if there is none.
+
+    `kept` are the files that were put into quarantine, `events` how many are intact, `gaps` those
+    that could not be saved, which the new `segment` states (None: none was needed). The state is
+    that of the intact events; if it was `shown` by an auth.json that is known to be the newest, it
+    is that. `providers` are the ones that are filed afterwards.
+    """
+
+    path: str
+    damage: tuple[Damage, ...]
+    kept: tuple[str, ...]
+    gaps: tuple[Span, ...]
+    events: int
+    segment: int | None
+    shown: bool
+    providers: tuple[str, ...]
     dry_run: bool

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from authlog import credentials
 from authlog._engine import compaction, files, history, opening, reading, safety
+from authlog._engine import repair as repairing
 from authlog._engine import verify as verifying
 from authlog._engine.codec import Draft
 from authlog._engine.handle import Appended, Handle, NoLog, View
@@ -39,7 +40,7 @@ from authlog.errors import (
 )
 from authlog.events import Event, Kind
 from authlog.health import Health
-from authlog.outcomes import Compaction
+from authlog.outcomes import Compaction, Repair
 
 T = TypeVar("T")
 
@@ -367,6 +368,25 @@ class AuthLog:
             )
         except OSError as error:
             raise _not_erased(handle, error) from error
+
+    def repair(self, *, dry_run: bool = False) -> Repair:
+        """Mend a damaged log from what is provably good; with `dry_run` say what would be done.
+
+        Every damaged file is kept in quarantine. Intact events stay; those that could not be saved
+        are stated as a gap by a checkpoint in a new segment. What auth.json says is taken as it is
+        if it is known to be the newest, else told as another program's write.
+
+        Raises:
+            SnapshotCorrupted: there is no log, and auth.json is not a JSON object.
+            UnknownFormat, UnsafePermissions, LockTimeout: nothing was changed.
+            NotWritten, StorageFull, NotMaterialized: it is not done yet: run it again.
+
+        """
+        try:
+            safety.check(self.path, files.stat(self.path))
+            return repairing.repair(self._handle, dry_run=dry_run)
+        except OSError as error:
+            raise _refused(self._handle, error) from error
 
     def forget(self, provider: str) -> Event:
         """Remove a credential and destroy every secret it ever had, in all files of the log, at

@@ -45,6 +45,7 @@ SAMPLES: tuple[AuthLogError, ...] = (
     errors.SecretErased(3, "groq"),
     errors.NotWritten(PATH, errno.EIO),
     errors.StorageFull(PATH, errno.ENOSPC),
+    errors.NotErased(PATH, errno.ENOSPC),
     errors.NotMaterialized(PATH, 7, errno.EROFS),
     errors.NotMaterialized(PATH, 7),
     errors.PublishTimeout(EVENT, PATH, 10.0, "opencode (4711)"),

@@ -268,6 +268,13 @@ class Handle:
             raise NotWritten(tail.segment.path, errno.EFBIG)
         return line
 
+    def encode_behind(
+        self, seq: int, hash: str, draft: Draft, synced: int
+    ) -> tuple[bytes, codec.Public, str]:
+        """Return the same behind the event `seq` with that hash, for a draft that has the id."""
+        assert draft.id is not None
+        return self._encode(draft, seq + 1, synced, hash, draft.id)
+
     def encode_first(self, draft: Draft) -> tuple[bytes, codec.Public, str]:
         """Return the line of the event `init`."""
         assert draft.id is not None

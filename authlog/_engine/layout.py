@@ -44,6 +44,18 @@ class Layout:
         """Return where the bytes from `offset` of segment `number` are kept."""
         return self.quarantine / f"torn-tail-{number:06d}-{offset}-{digest}.jsonl"
 
+    def damaged_segment(self, number: int, digest: str) -> Path:
+        """Return where the bytes of a damaged segment are kept."""
+        return self.quarantine / f"damaged-segment-{number:06d}-{digest}.jsonl"
+
+    def replaced_mark(self, digest: str) -> Path:
+        """Return where the mark of a damaged log is kept."""
+        return self.quarantine / f"published-{digest}.json"
+
+    def replaced_snapshot(self, digest: str) -> Path:
+        """Return where a next.json is kept of which nobody knows any more whose it is."""
+        return self.quarantine / f"replaced-snapshot-{digest}.json"
+
     def unreadable_snapshot(self, digest: str) -> Path:
         """Return where the bytes of a snapshot that is not a JSON object are kept."""
         return self.quarantine / f"unreadable-snapshot-{digest}.json"

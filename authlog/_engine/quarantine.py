@@ -18,6 +18,21 @@ def unreadable_snapshot(layout: Layout, content: bytes) -> Path:
     return layout.unreadable_snapshot(codec.digest(content)[:16])
 
 
+def damaged_segment(layout: Layout, number: int, data: bytes) -> Path:
+    """Return where the bytes of a damaged segment are kept."""
+    return layout.damaged_segment(number, codec.digest(data)[:16])
+
+
+def replaced_mark(layout: Layout, raw: bytes) -> Path:
+    """Return where the mark of a log is kept that a repair gives another one."""
+    return layout.replaced_mark(codec.digest(raw)[:16])
+
+
+def replaced_snapshot(layout: Layout, content: bytes) -> Path:
+    """Return where the bytes of a next.json are kept of which nobody knows any more whose it is."""
+    return layout.replaced_snapshot(codec.digest(content)[:16])
+
+
 def keep(layout: Layout, path: Path, data: bytes) -> None:
     """Return when the bytes are durable at `path`, also if they were there before.
 

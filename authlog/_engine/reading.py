@@ -71,6 +71,8 @@ def _read_anew(handle: Handle) -> View:
         try:
             tail = _fold_to(handle, mark)
         except LogCorrupted:
+            if max(handle.numbers(), default=0) > mark.segment:
+                return _recover(handle)  # of a repair that was killed before it moved the mark
             if _mark(handle)[1] == raw:
                 raise
             continue

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from itertools import chain
 
+import msgspec
+
 from authlog._engine import codec, files, foreign, history, log, snapshot
 from authlog._engine import mark as marks
 from authlog._engine.codec import NotWhole
@@ -159,7 +161,8 @@ class _Verify:
         if mark and floor and tail.seq == mark.seq and tail.hash != mark.hash:
             self.damage.append(Damage(path, tail.start, "another event was published here"))
         try:
-            return len(log.torn_tail(tail, rest, floor))
+            own = tail if tail.checkpoint else msgspec.structs.replace(tail, state=None)
+            return len(log.torn_tail(own, rest, floor))
         except LogCorrupted as error:
             self._break(tail, rest, error.reason)
             return 0
