@@ -1,6 +1,7 @@
 """What a test needs of the system it runs on, found out by trying; without it, it is skipped."""
 
 import os
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -41,3 +42,12 @@ fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 root = pytest.mark.skipif(getattr(os, "getuid", lambda: 1)() != 0, reason="needs root")
 mounts = pytest.mark.skipif(not _has_mounts(), reason="needs mounts of its own")
 posix_shell = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
+
+
+def find_chromium() -> str | None:
+    """Return a Chromium that is installed, None without one."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next((found for name in names if (found := shutil.which(name))), None)
+
+
+chromium = pytest.mark.skipif(find_chromium() is None, reason="needs chromium")

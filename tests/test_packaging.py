@@ -71,12 +71,24 @@ def test_the_wheel_holds_every_module_and_is_typed(wheel: zipfile.ZipFile) -> No
     assert not [name for name in found if name.endswith((".pyc", ".log"))]
 
 
+def test_the_wheel_and_the_sdist_hold_the_pages_files(built: Path, wheel: zipfile.ZipFile) -> None:
+    page = ROOT / "tools" / "authlog_tools" / "page"
+    parts = {f"{part.parent.name}/{part.name}" for part in page.glob("[st]*/*.*")}
+    assert {"static/htmx-LICENSE.txt", "static/style.css", "templates/page.html"} <= parts
+    (found,) = built.glob("*.tar.gz")
+    with tarfile.open(found) as archive:
+        for names in (wheel.namelist(), archive.getnames()):
+            there = {name.partition("authlog_tools/page/")[2] for name in names}
+            assert parts <= there
+
+
 def test_the_wheel_says_what_it_needs(wheel: zipfile.ZipFile) -> None:
     told = metadata(wheel)
-    needed = {line.split(">=")[0] for line in told.get_all("Requires-Dist", [])}
+    lines = told.get_all("Requires-Dist", [])
+    needed = {line.split(">=")[0] for line in lines if "extra ==" not in line}
     assert needed == {"msgspec", "portalocker", "platformdirs"}
     assert told["Requires-Python"] == ">=3.11"
-    assert told.get_all("Provides-Extra") is None
+    assert told.get_all("Provides-Extra") == ["view"]
 
 
 def test_the_licence_is_told_once(wheel: zipfile.ZipFile) -> None:

@@ -5,6 +5,7 @@ COMMANDS = {
     "get": "show a credential, its secrets as fingerprints",
     "history": "show what happened, newest first",
     "show": "show one event",
+    "view": "open the history as a local page",
     "set": "store a credential from a hidden prompt or standard input",
     "remove": "remove a credential; its history and a way back stay",
     "restore": "bring back an earlier state of a credential",
@@ -13,7 +14,7 @@ COMMANDS = {
 }
 
 GROUPS = {
-    "See": ("list", "get", "history", "show"),
+    "See": ("list", "get", "history", "show", "view"),
     "Change": ("set", "remove", "restore"),
     "Keep": ("verify",),
     "Try": ("demo",),

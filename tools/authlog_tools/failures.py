@@ -41,7 +41,7 @@ def code_of(error: Exception) -> int:
 
 def tell(error: Exception, *, as_json: bool) -> int:
     """Print the error and return its exit code."""
-    happened, hint = _texts(error)
+    happened, hint = texts(error)
     code = code_of(error)
     if as_json:
         name = "Usage" if isinstance(error, Failure) and code == 2 else type(error).__name__
@@ -54,7 +54,8 @@ def tell(error: Exception, *, as_json: bool) -> int:
     return code
 
 
-def _texts(error: Exception) -> tuple[str, str]:
+def texts(error: Exception) -> tuple[str, str]:
+    """Return what happened, and what to do next."""
     if isinstance(error, Failure):
         return str(error), error.hint
     if isinstance(error, authlog.AuthLogError):

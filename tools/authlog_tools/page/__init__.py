@@ -1,0 +1,1 @@
+"""The audit history as a local web page: what `authlog view` serves."""

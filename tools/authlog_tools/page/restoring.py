@@ -1,0 +1,95 @@
+"""What a restore would do, and why it would be refused, before it is asked for."""
+
+import shlex
+from pathlib import Path
+
+from msgspec import Struct
+
+import authlog
+from authlog_tools.page import words
+from authlog_tools.page.details import Member, members
+from authlog_tools.page.index import Index
+
+
+class Plan(Struct, frozen=True):
+    """From now to then; `refusal` says why not, `hint` what to do instead."""
+
+    provider: str
+    seq: int
+    members: tuple[Member, ...]
+    absent: bool
+    command: str
+    refusal: str
+    hint: str
+
+
+def plan(log: authlog.AuthLog, index: Index, provider: str, seq: int) -> Plan:
+    """Return what bringing the provider back as after event `seq` would do."""
+    now = index.became(provider, len(index))
+    then = index.became(provider, index.upto(seq))
+    old, new = (now[1] if now else None), (then[1] if then else None)
+    refusal, hint = _refusal(log, index, provider, seq)
+    if not refusal and old == new:
+        refusal, hint = "It is just as it was then.", "There is nothing to restore."
+    return Plan(
+        provider=provider,
+        seq=seq,
+        members=members(old, new),
+        absent=new is None,
+        command=command(log.path, provider, seq),
+        refusal=refusal,
+        hint=hint,
+    )
+
+
+def command(path: Path, provider: str, seq: int) -> str:
+    """Return the command line that does the same."""
+    return shlex.join(["authlog", "--path", str(path), "restore", "--", provider, str(seq)])
+
+
+def explained(error: Exception, index: Index, provider: str) -> tuple[str, str]:
+    """Return why a restore was refused, and what to do instead."""
+    if isinstance(error, authlog.StaleToken):
+        spent = _refreshes(index, provider, error.seq)
+        times = words.many(spent, "time") if spent else "once"
+        return (
+            (
+                f"Refreshed {times} since. Its refresh token is spent: using it can make the "
+                "issuer revoke every session of this login."
+            ),
+            "Log in anew. On the command line --force restores it all the same.",
+        )
+    if isinstance(error, authlog.SecretErased):
+        return (
+            f"The secrets at event {error.seq} were erased by compaction; the history stays.",
+            "A newer event may still hold them; otherwise log in anew.",
+        )
+    happened, _, hint = str(error).partition("; ")
+    return happened, hint
+
+
+def _refusal(log: authlog.AuthLog, index: Index, provider: str, seq: int) -> tuple[str, str]:
+    then = index.became(provider, index.upto(seq))
+    try:
+        log.at(seq)  # only to see whether its secrets are still there
+    except (authlog.AuthLogError, ValueError, OSError) as error:
+        return explained(error, index, provider)
+    refresh = then[1].members.get("refresh") if then else None
+    for position, change in index.lives(provider):
+        event = index.events[position]
+        found = change.members.get("refresh") if change else None
+        if event.seq > seq and refresh is not None and found not in (None, refresh):
+            return explained(authlog.StaleToken(provider, seq, event.time), index, provider)
+    return "", ""
+
+
+def _refreshes(index: Index, provider: str, seq: int) -> int:
+    """Return how often the provider's refresh token became another one after `seq`."""
+    found = index.became(provider, index.upto(seq))
+    mark = found[1].members.get("refresh") if found else None
+    count = 0
+    for position, change in index.lives(provider):
+        newer = change.members.get("refresh") if change else None
+        if index.events[position].seq > seq and newer not in (None, mark):
+            count, mark = count + 1, newer
+    return count
