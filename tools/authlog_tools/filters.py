@@ -83,7 +83,7 @@ def parse(text: str, now: datetime) -> Filter:
             raise FilterError(message, word, found.start(), found.end()) from None
         tests.append(_negated(test) if minus else test)
         if name in ("since", "until") and not minus:
-            (since if name == "since" else until).append(_moment(_unquoted(value), now))
+            (since if name == "since" else until).append(moment(_unquoted(value), now))
     return Filter(
         " ".join(found[0] for found in words),
         tests,
@@ -125,10 +125,10 @@ def _values(name: str, event: Event) -> Iterable[str]:
 
 def _test(name: str, value: str, now: datetime) -> Test:  # noqa: PLR0911  one for each name
     if name == "since":
-        since = _moment(value, now)
+        since = moment(value, now)
         return lambda event: event.time >= since
     if name == "until":
-        until = _moment(value, now)
+        until = moment(value, now)
         return lambda event: event.time <= until
     wanted = [part for part in value.split(",") if part]
     match name:
@@ -165,15 +165,33 @@ def _range(text: str) -> tuple[float, float]:
         raise ValueError("expected a seq or a range such as 10..20") from None
 
 
-def _moment(text: str, now: datetime) -> datetime:
+def duration(text: str) -> timedelta:
+    """Return a length of time such as 30d, 2d6h or 0.
+
+    Raises:
+        ValueError: it is none.
+
+    """
+    if text != "0" and not _SPAN.fullmatch(text):
+        raise ValueError(f"{text}: expected a length of time such as 30d, 2d6h or 0")
+    parts = re.findall(r"(\d+)([smhdw])", text)
+    return sum((timedelta(**{_UNITS[unit]: int(n)}) for n, unit in parts), timedelta())
+
+
+def moment(text: str, now: datetime) -> datetime:
+    """Return a moment such as 2d (ago), today, 2026-11-20 or 2026-11-20T10:00, in UTC.
+
+    Raises:
+        ValueError: it is none.
+
+    """
     midnight = now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
     if text == "today":
         return midnight.astimezone(UTC)
     if text == "yesterday":
         return (midnight - timedelta(days=1)).astimezone(UTC)
     if _SPAN.fullmatch(text):
-        parts = re.findall(r"(\d+)([smhdw])", text)
-        return now - sum((timedelta(**{_UNITS[unit]: int(n)}) for n, unit in parts), timedelta())
+        return now - duration(text)
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
     except ValueError:

@@ -111,5 +111,6 @@ def _parser(name: str, doc: str) -> argparse.ArgumentParser:
         help=f"that of {', '.join(PRESETS)}",
     )
     parser.add_argument("--json", action="store_true", help="print for programs")
+    parser.add_argument("--no-color", action="store_true", help="print without colour")
     parser.add_argument("-q", "--quiet", action="store_true", help="print no more than asked for")
     return parser

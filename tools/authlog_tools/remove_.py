@@ -4,6 +4,7 @@ import argparse
 import json
 
 from authlog_tools.opened import absent, open_log, settled
+from authlog_tools.restore_ import way_back
 from authlog_tools.tables import event_object
 
 
@@ -25,5 +26,5 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(event_object(event)))
     elif not options.quiet:
         print(f"{options.provider} is removed: event {event.seq}")
-        print(f"to take it back: authlog restore {options.provider} {event.seq - 1}")
+        print(way_back(options.provider, event.seq - 1))
     return 0

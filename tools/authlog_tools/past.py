@@ -1,0 +1,66 @@
+"""What each login was at a point in history, from what events say in the open: no secret in it."""
+
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+
+from authlog import Change, Event
+from authlog_tools.page.details import Member, members
+
+Described = Mapping[str, Change]
+
+
+class Difference(Struct, frozen=True):
+    """What became of one provider between two points, member by member."""
+
+    provider: str
+    outcome: str
+    members: tuple[Member, ...]
+
+
+def after(before: Described, event: Event) -> Described:
+    """Return what is filed after an event."""
+    if event.kind in ("init", "checkpoint"):
+        before = {}
+    changed = {**before, **event.providers}
+    return {name: change for name, change in changed.items() if change is not None}
+
+
+def at(events: Iterable[Event], seq: int) -> Described:
+    """Return what was filed after the event of that seq; `events` are in order."""
+    state: Described = {}
+    for event in events:
+        if event.seq > seq:
+            break
+        state = after(state, event)
+    return state
+
+
+def differences(before: Described, now: Described) -> list[Difference]:
+    """Return what was added, changed and removed."""
+    found: list[Difference] = []
+    for name in dict.fromkeys((*before, *now)):
+        old, new = before.get(name), now.get(name)
+        changed = tuple(one for one in members(old, new) if not one.same)
+        if old is None or new is None or changed:
+            outcome = "added" if old is None else "removed" if new is None else "changed"
+            found.append(Difference(name, outcome, changed))
+    return found
+
+
+def plainly(change: Change | None) -> str:
+    """Return a login in short: its type and its fingerprints."""
+    if change is None:
+        return "nothing"
+    return " ".join([change.type or "", *change.members.values()]).strip()
+
+
+def shift(old: Change | None, new: Change | None) -> str:
+    """Return what changed in short: oauth 9c1f02ab -> 41d0aa17."""
+    if new is None:
+        return "removed"
+    if old is None:
+        return plainly(new)
+    changed = [one for one in members(old, new) if not one.same and one.secret]
+    parts = [f"{one.old or 'none'} -> {one.new or 'none'}" for one in changed]
+    return " ".join([new.type or "", ", ".join(parts) or "unchanged"]).strip()

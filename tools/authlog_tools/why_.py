@@ -1,0 +1,81 @@
+"""Tell how a credential came to be as it is now, or why it is gone and what brings it back.
+
+for example:
+  authlog why anthropic
+"""
+
+import argparse
+import json
+from datetime import UTC, datetime
+
+from authlog import AuthLog, Event
+from authlog_tools import past
+from authlog_tools.opened import absent, open_log
+from authlog_tools.page.words import ago, many
+from authlog_tools.tables import clean, event_object
+
+RECENT = 5  # changes that are told one by one
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's own arguments."""
+    parser.add_argument("provider", metavar="PROVIDER")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do it."""
+    log = open_log(options)
+    events = list(log.history(options.provider))
+    if not events:
+        raise absent(log, options.provider)
+    if options.json:
+        print(json.dumps([event_object(event) for event in events]))
+        return 0
+    for sentence in sentences(log, options.provider, events):
+        print(clean(sentence))
+    return 0
+
+
+def sentences(log: AuthLog, provider: str, events: list[Event]) -> list[str]:
+    """Return the life of a provider, in sentences."""
+    now, last = datetime.now(UTC), events[-1]
+    names = [
+        name for name in last.providers if name.partition("@")[0] == provider.partition("@")[0]
+    ]
+    name = provider if provider in last.providers or not names else names[0]
+    told: list[str] = []
+    if len(events) > RECENT + 1:
+        told.append(f"{_one(events[0], name, None, now)}")
+        told.append(f"Then it changed {many(len(events) - RECENT - 1, 'time')}.")
+    before = past.at(log.history(), events[-RECENT:][0].seq - 1).get(name)
+    for event in events[-RECENT:]:
+        told.append(_one(event, name, past.plainly(before) if before else None, now))
+        before = event.providers.get(name)
+    if last.providers.get(name) is None:
+        told.append(f"So it is gone. To bring it back: authlog restore {name} {last.seq - 1}")
+        if any(event.erased for event in events):
+            told.append("Its older secrets were erased, so only a younger state can come back.")
+    else:
+        told.append(f"So it is {past.plainly(last.providers[name])} now, as of event {last.seq}.")
+    return told
+
+
+def _one(event: Event, name: str, before: str | None, now: datetime) -> str:
+    change = event.providers.get(name)
+    now_is = past.plainly(change)
+    who = (event.by or event.writer).program
+    user = event.writer.user
+    foreign = f"a program that {event.writer.program} watched" if event.by is None else who
+    gone = change is None
+    did = {
+        "init": "It was in auth.json when the log began",
+        "import": "It was taken in with a whole auth.json",
+        "set": f"{who} ({user}) {'changed' if before else 'stored'} it: {now_is}",
+        "refresh": f"{who} refreshed it: {now_is}",
+        "remove": f"{who} ({user}) removed it",
+        "adopt": f"{foreign} took it out of auth.json" if gone
+        else f"{foreign} wrote it into auth.json: {now_is}",
+        "restore": f"{who} ({user}) took it away again, as it was before" if gone
+        else f"{who} ({user}) brought back an earlier state: {now_is}",
+    }.get(event.kind, f"{event.kind} by {who}")  # fmt: skip
+    return f"{did[:1].upper()}{did[1:]} ({ago(event.time, now)}, event {event.seq})."
