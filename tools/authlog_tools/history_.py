@@ -14,6 +14,7 @@ import argparse
 import csv
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -32,11 +33,18 @@ from authlog_tools.points import seq_of
 from authlog_tools.tables import clean, event_object, expiry, print_rows
 
 FLAGS = ("provider", "kind", "writer", "since", "until")
+_NEGATED = re.compile(r"-[a-z]+:.*", re.DOTALL)
+
+
+def prepared(given: list[str]) -> list[str]:
+    """Return the arguments with -kind:refresh as what it is: a word, no option."""
+    return [f"--word={one}" if _NEGATED.fullmatch(one) else one for one in given]
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
     parser.add_argument("words", metavar="PROVIDER|QUALIFIER", nargs="*", help="which events")
+    parser.add_argument("--word", action="append", default=[], help=argparse.SUPPRESS)
     for name in FLAGS:
         parser.add_argument(f"--{name}", metavar="VALUE", help=f"the same as {name}:VALUE")
     parser.add_argument("--grep", metavar="TEXT", help="events that say that anywhere")
@@ -79,6 +87,7 @@ def _wanted(log: AuthLog, options: argparse.Namespace) -> Filter:
         name = words[0]
         if any(name in event.providers for event in log.history(name)):
             words[0] = f"provider:{_quoted(name)}"
+    words += options.word
     given = {name: getattr(options, name) for name in FLAGS}
     words += [f"{name}:{_quoted(value)}" for name, value in given.items() if value is not None]
     words += [_quoted(options.grep)] if options.grep else []

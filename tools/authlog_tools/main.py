@@ -49,7 +49,8 @@ def _run(given: list[str]) -> int:
     module = importlib.import_module(f"authlog_tools.{name}_")
     parser = _parser(name, module.__doc__ or "")
     module.arguments(parser)
-    options = parser.parse_args(rest)
+    prepared = getattr(module, "prepared", None)
+    options = parser.parse_args(prepared(rest) if prepared else rest)
     code: int = module.run(options)
     return code
 

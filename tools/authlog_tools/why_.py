@@ -78,4 +78,4 @@ def _one(event: Event, name: str, before: str | None, now: datetime) -> str:
         "restore": f"{who} ({user}) took it away again, as it was before" if gone
         else f"{who} ({user}) brought back an earlier state: {now_is}",
     }.get(event.kind, f"{event.kind} by {who}")  # fmt: skip
-    return f"{did[:1].upper()}{did[1:]} ({ago(event.time, now)}, event {event.seq})."
+    return f"{did} ({ago(event.time, now)}, event {event.seq})."

@@ -1,0 +1,259 @@
+"""The commands that look back and go back: history, show, diff, why, restore --before, undo."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import needs
+from authlog import ApiKey, AuthLog, Change, Event, OAuth, Writer
+from authlog_tools import past, rows
+from test_command import run
+from test_keep_commands import in_a_terminal
+
+
+@pytest.fixture
+def store(path: Path) -> Path:
+    """Return a log with an event of every kind that can be made."""
+    log = AuthLog(path, program="tests")
+    log.set("openai", ApiKey("sk-1"))
+    log.set("anthropic", OAuth("r1", "a1", 1_000))
+    log.update("anthropic", access="a2")
+    log.remove("openai")
+    log.restore("openai", 2)
+    entries = json.loads(path.read_bytes())
+    path.write_text(json.dumps({**entries, "groq": {"type": "api", "key": "g"}}))
+    log.adopt()
+    return path
+
+
+def seqs(path: Path, *arguments: str) -> list[int]:
+    out = run(path, "history", *arguments).out
+    return [int(line.split("\t")[0]) for line in out.splitlines()]
+
+
+def test_flags_and_qualifiers_choose_the_same_events(store: Path) -> None:
+    assert seqs(store) == [7, 6, 5, 4, 3, 2, 1]
+    assert seqs(store, "anthropic") == seqs(store, "provider:anthropic") == [4, 3]
+    assert seqs(store, "--provider", "anthropic") == [4, 3]
+    assert seqs(store, "kind:remove,restore") == seqs(store, "--kind", "remove,restore") == [6, 5]
+    assert seqs(store, "-kind:set", "-kind:init", "--provider", "openai") == [6, 5]
+    assert seqs(store, "--writer", "tests", "--since", "1h", "-n", "2") == [7, 6]
+    assert seqs(store, "until:2020-01-01") == []
+    assert seqs(store, "--grep", "adopt") == [7]
+    assert seqs(store, "seq:2..3") == [3, 2]
+
+
+def test_a_qualifier_that_is_unknown_is_an_error_with_the_nearest(store: Path) -> None:
+    done = run(store, "history", "knid:set")
+    assert done.code == 2
+    assert "did you mean kind:?" in done.err
+
+
+def test_history_tells_from_what_to_what(store: Path) -> None:
+    changed = run(store, "history", "seq:4").out.strip().split("\t")[-1]
+    before, arrow, after = changed.removeprefix("oauth ").split(" ")
+    assert (len(before), arrow, len(after)) == (8, "->", 8)
+    assert before != after
+    newest = json.loads(run(store, "history", "--json", "-n", "1").out)
+    assert (newest["seq"], newest["kind"]) == (7, "adopt")
+
+
+def test_no_cell_of_a_csv_is_a_formula(path: Path) -> None:
+    AuthLog(path, program="=cmd()").set("+x", ApiKey("k"))
+    found = list(csv.DictReader(run(path, "history", "--csv").out.splitlines()))
+    assert found[0]["providers"] == "'+x"
+    assert found[0]["writer"].startswith("'=cmd()")
+
+
+@needs.posix_shell
+def test_a_terminal_gets_days_glyphs_and_colour_unless_it_wants_none(store: Path) -> None:
+    shown = in_a_terminal(store, "history", "--no-pager", typed="").out
+    assert "Today, " in shown
+    assert "7 events" in shown
+    assert "\x1b[" in shown
+    assert "◆ adopt" in shown
+    plain = in_a_terminal(store, "history", "--no-pager", "--no-color", typed="").out
+    assert "\x1b[" not in plain
+    assert "✕ remove" in plain
+
+
+def event(seq: int, kind: str, provider: str, mark: str) -> Event:
+    return Event(
+        seq=seq,
+        time=datetime(2026, 11, 24, 12, 0, seq, tzinfo=UTC),
+        kind=kind,  # type: ignore[arg-type]
+        writer=Writer("opencode", 4711, "box", "alice"),
+        providers={provider: Change(type="oauth", members={"refresh": mark})},
+        hash="0" * 64,
+        prev="0" * 64,
+        commitment="0" * 64,
+        synced=0,
+    )
+
+
+LIFE = [
+    event(2, "set", "anthropic", "9c1f02ab"),
+    event(3, "refresh", "anthropic", "41d0aa17"),
+    event(4, "refresh", "copilot", "673f825a"),
+    event(5, "refresh", "anthropic", "1f615e60"),
+    event(6, "set", "copilot", "4607c9d9"),
+]
+
+
+def test_runs_of_refreshes_are_one_row_unless_all_are_wanted() -> None:
+    newest = rows.seen(LIFE)[::-1]
+    folded = [(row.kind, row.what) for row in rows.rows(newest, fold=True)]
+    assert folded == [
+        ("set", "oauth 673f825a -> 4607c9d9"),
+        ("3 refreshes", "anthropic 2, copilot 1"),
+        ("set", "oauth 9c1f02ab"),
+    ]
+    assert len(list(rows.rows(newest, fold=False))) == 5
+
+
+@pytest.mark.parametrize(
+    ("width", "there", "missing"),
+    [
+        (120, ("opencode·4711@box", "12:00"), ()),
+        (90, ("opencode·4711",), ("@box",)),
+        (70, ("opencode·4711",), ("@box", ":0")),
+        (50, (), ("opencode",)),
+    ],
+)
+def test_a_narrow_terminal_loses_columns_and_never_a_fingerprint(
+    width: int, there: tuple[str, ...], missing: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    found = rows.rows(rows.seen(LIFE)[::-1], fold=False)
+    now = datetime(2026, 11, 24, 13, tzinfo=UTC)
+    text = "\n".join(rows.drawn(found, width=width, colour=False, now=now))
+    assert "anthropic" in text
+    assert "oauth 41d0aa17 -> 1f615e60" in text
+    assert [part for part in there if part not in text] == []
+    assert [part for part in missing if part in text] == []
+
+
+def test_what_happens_from_now_on_is_followed(store: Path) -> None:
+    command = [sys.executable, "-m", "authlog_tools", "history", "--follow", "kind:set"]
+    follower = subprocess.Popen(
+        command,
+        env={**os.environ, "AUTHLOG_PATH": str(store)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert follower.stdout is not None
+    other = AuthLog(store, program="other")
+    line = ""
+    import threading
+
+    found: list[str] = []
+    reading = threading.Thread(target=lambda: found.append(follower.stdout.readline()))  # type: ignore[union-attr]
+    reading.start()
+    for n in range(10_000):
+        other.set("followed", ApiKey(f"k{n}"))
+        reading.join(0.01)
+        if not reading.is_alive():
+            break
+    line = found[0]
+    follower.terminate()
+    follower.wait()
+    follower.stdout.close()
+    assert line.split("\t")[2] == "set"
+    assert line.split("\t")[4] == "followed"
+
+
+def test_the_past_is_shown_at_a_seq_or_a_time(store: Path) -> None:
+    assert [
+        line.split("\t")[0] for line in run(store, "history", "--at", "3").out.splitlines()
+    ] == [
+        "openai",
+        "anthropic",
+    ]
+    assert run(store, "history", "--at", "2020-01-01").out == ""
+    at = json.loads(run(store, "history", "--at", "5", "--json").out)
+    assert list(at["providers"]) == ["anthropic"]
+    assert run(store, "history", "--at", "99").code == 1
+
+
+def test_show_names_an_event_by_seq_or_by_how_many_changes_ago(store: Path) -> None:
+    assert run(store, "show", "4").out == run(store, "show", "anthropic~0").out
+    assert run(store, "show", "3").out == run(store, "show", "anthropic~1").out
+    assert "added      anthropic" in run(store, "show", "3").out
+    assert run(store, "show", "anthropic~9").code == 1
+    assert run(store, "show", "sometimes").code == 2
+
+
+def test_diff_says_what_differs_and_its_exit_code_whether(store: Path) -> None:
+    done = run(store, "diff", "2", "5")
+    assert done.code == 1
+    assert done.out.splitlines()[0] == "- openai  removed"
+    assert "+ anthropic  added" in done.out
+    assert run(store, "diff", "2", "2").code == 0
+    changes = json.loads(run(store, "diff", "3", "anthropic~0", "--json").out)["changes"]
+    assert [(one["provider"], one["outcome"]) for one in changes] == [("anthropic", "changed")]
+    assert [one["name"] for one in changes[0]["members"]] == ["access"]
+
+
+def test_a_checkpoint_and_erased_events_are_compared_all_the_same(store: Path) -> None:
+    before = run(store, "diff", "2", "7").out
+    run(store, "compact", "--retain", "0", "--yes")
+    assert run(store, "diff", "2", "7").out == before
+    assert run(store, "diff", "7", "8").code == 0
+    state = past.at(AuthLog(store).history(), 8)
+    assert sorted(state) == ["anthropic", "groq", "openai"]
+
+
+def test_restore_before_a_time_and_undo_say_how_to_take_them_back(store: Path) -> None:
+    done = run(store, "restore", "groq", "--before", "1h")
+    assert done.code == 0
+    assert "groq is absent" in done.out
+    assert "authlog restore groq 7" in done.out
+    undone = run(store, "undo", "groq")
+    assert (undone.code, "took back event 8" in undone.out) == (0, True)
+    assert AuthLog(store).get("groq") == ApiKey("g")
+    run(store, "undo", "groq")
+    assert AuthLog(store).get("groq") is None
+    assert run(store, "undo", "nobody").code == 1
+    assert run(store, "restore", "groq").code == 2
+    assert run(store, "restore", "groq", "3", "--before", "1h").code == 2
+    assert run(store, "restore", "groq", "--before", "once").code == 2
+
+
+def test_a_login_that_was_refreshed_since_comes_back_only_by_force(store: Path) -> None:
+    AuthLog(store).update("anthropic", refresh="r2")
+    for command in (["undo", "anthropic"], ["restore", "anthropic", "3"]):
+        refused = run(store, *command)
+        assert refused.code == 5
+        assert "spent" in refused.err
+    assert run(store, "undo", "anthropic", "--force").code == 0
+
+
+def test_what_was_there_when_the_log_began_has_no_change_to_undo(path: Path) -> None:
+    path.write_text('{"a": {"type": "api", "key": "k"}}')
+    AuthLog(path).adopt()
+    assert run(path, "undo", "a").code == 1
+
+
+def test_why_tells_a_life_in_sentences(store: Path) -> None:
+    told = run(store, "why", "openai").out.splitlines()
+    assert len(told) == 4
+    assert "stored it" in told[0]
+    assert "removed it" in told[1]
+    assert "brought back an earlier state" in told[2]
+    assert told[3].startswith("So it is api ")
+    run(store, "remove", "groq")
+    gone = run(store, "why", "groq").out.splitlines()
+    assert "wrote it into auth.json" in gone[0]
+    assert gone[-1] == "So it is gone. To bring it back: authlog restore groq 7"
+    assert len(json.loads(run(store, "why", "openai", "--json").out)) == 3
+    assert run(store, "why", "nobody").code == 1
+    log = AuthLog(store)
+    for n in range(9):
+        log.set("openai", ApiKey(f"k{n}"))
+    assert "Then it changed" in run(store, "why", "openai").out
