@@ -15,7 +15,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from authlog import AuthLog, OAuth, testing
 
-PROVIDERS = ("anthropic", "github-copilot", "openai", "google", "mcp-linear", "anthropic@work")
+PROVIDERS = ("anthropic", "github-copilot", "openai", "google", "mcp-linear", "openrouter")
 STEP = 300.0  # s of the invented clock between two events
 
 
