@@ -5,12 +5,14 @@ import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import needs
 from authlog import ApiKey, AuthLog, LogCorrupted, NotErased, OAuth, SecretErased, Span, testing
 from authlog._engine import compaction, files, publish, rotation
+from authlog._engine import mark as marks
 from authlog._engine.codec import Draft
 from authlog._engine.handle import Handle
 from authlog._engine.log import Tail
@@ -174,7 +176,12 @@ def test_dropped_history_is_stated_and_the_rest_is_still_proved(store: AuthLog, 
     store.set("q", ApiKey("q"))
     again = store.compact(drop_history=True)
     assert again.dropped == Span(first=1, last=last.seq + 2, hash=next(store.history()).prev)
+    store.set("q", ApiKey("r"))
     store.compact()
+    assert [event.dropped for event in store.history() if event.kind == "checkpoint"] == [
+        again.dropped,
+        again.dropped,
+    ]
     assert store.verify().dropped == again.dropped
 
 
@@ -257,8 +264,16 @@ def test_what_is_appended_between_publish_and_switch_is_carried_over_and_left_be
     monkeypatch.setattr(
         compaction, "publish_under_lock", _second(publish.publish_under_lock, publish_then_append)
     )
-    store.compact(retain=NOW)
+    real, shown = rotation.follow, list[str]()
+
+    def follow(*given: Any) -> object:  # noqa: ANN401  handed on
+        shown.append(path.read_text())
+        return real(*given)
+
+    monkeypatch.setattr(rotation, "follow", follow)
+    store.compact(drop_history=True)
     monkeypatch.undo()
+    assert ["LATE" in content for content in shown] == [False, True]
     assert store.get("p0") == ApiKey("LATE")
     assert store.verify().ok
     assert store.verify().snapshot == "fresh"
@@ -277,6 +292,18 @@ def _second(
         (other if len(calls) % 2 == 0 else one)(handle)
 
     return call
+
+
+def test_a_publish_that_keeps_auth_json_goes_on_knowing_what_it_replaced(
+    store: AuthLog, path: Path
+) -> None:
+    store.set("p0", ApiKey("KEY-13"))
+    replaced = (folder(path) / "next.json").stat()
+    store.set("p0@work", ApiKey("w"))  # an account, which auth.json does not show
+    mark = marks.decode((folder(path) / "published.json").read_bytes())
+    assert mark is not None
+    assert mark.before is not None
+    assert mark.before[0] == replaced.st_ino
 
 
 def test_forgetting_destroys_every_secret_of_one_login_and_no_event(
