@@ -122,7 +122,7 @@ class Outage:
             for step in self._steps:
                 self._states.append(step.after)
                 self._written += [step.written] if step.written else []
-                _before_each_change(disk, lambda: self._cut(disk))
+                before_each_change(disk, lambda: self._cut(disk))
                 event = step.run(log)
                 disk.before = lambda verb, path: None
                 self._events += [event.hash] if event else []
@@ -162,7 +162,7 @@ class Outage:
             assert log.verify().ok, log.verify().damage
             shown = _shown(promise)
             if twice:
-                _before_each_change(disk, lambda: self._cut_again(disk, promise))
+                before_each_change(disk, lambda: self._cut_again(disk, promise))
             state = values(log)
             disk.before = lambda verb, path: None
             assert state in promise.states
@@ -179,7 +179,9 @@ class Outage:
             self._recover(disk.cut(choice), promise)
 
 
-def _before_each_change(disk: Disk, cut: Callable[[], None]) -> None:
+def before_each_change(disk: Disk, cut: Callable[[], None]) -> None:
+    """Do that before each step that changes the disk."""
+
     def before(verb: str, path: Path) -> None:
         if verb in testing.CHANGING:
             disk.before = lambda verb, path: None

@@ -13,7 +13,7 @@ import pytest
 from authlog import ApiKey, AuthLog, Credential, Event, OAuth, Unacknowledged, testing
 from authlog._engine import files, opening, publish, rotation
 from authlog._engine.log import Tail
-from outage import SNAPSHOT, Outage, Step, Values, World, filed
+from outage import SNAPSHOT, Outage, Step, Values, World, before_each_change, filed, values
 from tools.proof import choices
 from tools.proof.disk import FOLDER, Disk, Killed
 
@@ -235,6 +235,50 @@ def test_a_compaction_that_was_killed_before_the_next_one_went_on() -> None:
             Step(compacting(), filed(a=A, b=C)),
         ]
         Outage(steps, twice=False, seeds=0).run(disk)
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_a_repair(number: int) -> None:
+    """Of a closed segment, and of the newest one; the power is cut again in the next repair."""
+    disk = several_states()
+    path = FOLDER / "auth.json.log" / f"{number:06d}.jsonl"
+    with disk.mounted():
+        whole = files.read_file(path) or b""
+        at = whole.rindex(b'"salt":"') + 10
+        damaged = whole[:at] + b"X" + whole[at + 1 :]
+        fd = files.open_file(path, files.WRITE)
+        files.write_at(fd, damaged, 0)
+        files.close(fd)
+    disk = disk.cut(choices.everything)
+    seen = set[str]()
+
+    def judge(survived: Disk, *, again: bool) -> None:
+        found = repr(survived.image())
+        if found in seen:
+            return
+        seen.add(found)
+        with survived.mounted(), testing.repeatable(World(survived)):
+            if again:
+                before_each_change(survived, lambda: judge_each(survived, again=False))
+            AuthLog(SNAPSHOT).repair()
+            survived.before = lambda verb, path: None
+            log = AuthLog(SNAPSHOT)
+            assert log.verify().ok, log.verify().damage
+            assert len(log.verify().gaps) == 1
+            assert values(log) == filed(a=A, b=C)
+            folder = FOLDER / "auth.json.log" / "quarantine"
+            assert damaged in [files.read_file(folder / name) for name in files.names(folder)]
+
+    def judge_each(on: Disk, *, again: bool) -> None:
+        for _, choice in choices.worth_a_look(on, range(2)):
+            judge(on.cut(choice), again=again)
+
+    with disk.mounted(), testing.repeatable(World(disk)):
+        before_each_change(disk, lambda: judge_each(disk, again=True))
+        AuthLog(SNAPSHOT).repair()
+        disk.before = lambda verb, path: None
+        judge_each(disk, again=False)
+    assert len(seen) > 20
 
 
 def test_an_auth_json_that_is_a_mount() -> None:

@@ -281,29 +281,28 @@ def _unstated(chain: list[Intact], dropped: Span | None, used: int) -> tuple[Spa
 
 
 def _rewritten(read: Read, chain: list[Intact]) -> dict[int, bytes]:
-    """Return the segments that do not begin with their intact lines, and those lines."""
+    """Return the segments that are damaged, and the lines of each that are intact."""
     good: dict[int, list[bytes]] = {number: [] for number in read.segments}
-    number = 0
+    cut_short, number, last = set[int](), 0, 0
     for one in chain:
-        number = max(number, one.number)
+        if one.line.public.seq > last + 1:
+            cut_short.add(number)
+        number, last = max(number, one.number), one.line.public.seq
         good[number].append(one.raw)
+    newest = max(good, default=0)
+    if read.mark is not None and (newest, last) < (read.mark.segment, read.mark.seq):
+        cut_short.add(newest)
     joined = {number: b"".join(raws) for number, raws in good.items()}
-    newest = max(joined, default=0)
     return {
         number: data
         for number, data in joined.items()
-        if not _is_as_it_was(read, number, data, newest=number == newest)
+        if not _is_as_it_was(read.segments[number], data, cut_short=number in cut_short)
     }
 
 
-def _is_as_it_was(read: Read, number: int, good: bytes, *, newest: bool) -> bool:
-    if not good or not read.segments[number].startswith(good):
-        return False
-    rest = read.segments[number][len(good) :]
-    if newest or not rest:
-        mark = read.mark
-        return not (newest and rest and mark and mark.segment == number and mark.offset > len(good))
-    return True
+def _is_as_it_was(data: bytes, good: bytes, *, cut_short: bool) -> bool:
+    """Whether a segment begins with its intact lines, and what follows need not be one."""
+    return bool(good) and data.startswith(good) and (data == good or not cut_short)
 
 
 def _contradicts(mark: Mark, chain: list[Intact]) -> bool:
