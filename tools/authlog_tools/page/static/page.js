@@ -387,6 +387,7 @@ live.addEventListener("news", (event) => {
   connected();
   const news = JSON.parse(event.detail.data), before = told;
   told = news;
+  live.dataset.told = "yes";
   const more = Math.max(0, news.seq - seen);
   if (document.hidden && more) document.title = `(${more}) ${title}`;
   const late = loading;
