@@ -100,6 +100,7 @@ def opened(
     page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
     page.goto(server.origin + address)
     expect(page.locator("#live span")).to_have_text("live")
+    page.wait_for_function("document.querySelector('#live').dataset.told === 'yes'")
     return page
 
 
@@ -306,7 +307,7 @@ def test_names_from_anywhere_are_text_and_nothing_else(browser: Browser, path: P
             page = opened(browser, found, f"/?event={seq}")
             page.wait_for_selector(".timeline")
             page.locator("#aside h1").wait_for()
-            assert page.locator("img, iframe, body script, [onerror], [onload]").count() == 0
+            assert page.locator("img, iframe, main script, [onerror], [onload]").count() == 0
             assert page.locator("a[href^='javascript']").count() == 0
             if page.locator("[data-restore]").count():
                 page.keyboard.press("r")

@@ -11,15 +11,17 @@ import authlog
 from authlog_tools.page.index import Index
 
 AGAIN = 2.0  # s until a log that can't be read is looked at again
-PART = 200  # events between two looks at whether to go on
+FIRST, PART = 200, 500  # events read at once: the first time, and then
+LOOK = 1.0  # s that the first page may take to be asked for, before the other events are read
+BREATH = 0.002  # s between two parts, for those who answer the page meanwhile
 
 
 class Reader:
     """What is known of a log. `index` is None until all of it was read.
 
     `newest` are the events read so far, newest first, until then; `begun` is set when there is
-    something to show. `failure` is why reading ended, if it did. Whoever looks takes a reference
-    once and works on that: each is only added to.
+    something to show, and `looked` by the page that shows it. `failure` is why reading ended, if it
+    did. Whoever looks takes a reference once and works on that: each is only added to.
     """
 
     def __init__(self, log: authlog.AuthLog) -> None:
@@ -28,6 +30,7 @@ class Reader:
         self.index: Index | None = None
         self.failure: Exception | None = None
         self.begun = threading.Event()
+        self.looked = threading.Event()
         self.changed: Callable[[], None] = lambda: None
         self._ended = threading.Event()
 
@@ -56,12 +59,14 @@ class Reader:
         if self.index is None:
             self.newest = newest
         found = self.log.history(reverse=True)
+        newest += islice(found, FIRST)
+        if not self.begun.is_set():
+            self.begun.set()
+            self.changed()
+            self.looked.wait(LOOK)
         while part := list(islice(found, PART)):
             newest += part
-            if not self.begun.is_set():
-                self.begun.set()
-                self.changed()
-            if self._ended.is_set():
+            if self._ended.wait(BREATH):
                 return
         self.index = Index(newest[::-1])
         self.begun.set()

@@ -221,7 +221,8 @@ class Views:
         return {"view": view, "rows": rows.opened(index, matches, view.before, view.until)}
 
     def overview(self, view: View) -> Values:
-        """Density and lanes."""
+        """Density and lanes: what a page asks for when its first rows are there."""
+        self._reader.looked.set()
         index, matches = self.found(view.q)
         drawn = None
         if len(index):

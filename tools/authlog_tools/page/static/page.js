@@ -387,6 +387,7 @@ live.addEventListener("news", (event) => {
   connected();
   const news = JSON.parse(event.detail.data), before = told;
   told = news;
+  live.dataset.told = "yes";
   const more = Math.max(0, news.seq - seen);
   if (document.hidden && more) document.title = `(${more}) ${title}`;
   const late = loading;
@@ -412,11 +413,11 @@ async function settle({ late = false } = {}) {
   const last = seen, arrived = told.seq > last && !loading;
   seen = told.seq;
   fresh.hidden = true;
-  await loadList({ morph: true });
-  if (arrived && !late) for (const row of $$("a.row", list)) row.classList.toggle("new", Number(row.dataset.seq) > last);
   const wait = Math.max(0, 1000 - (performance.now() - drawn));
   clearTimeout(settle.later);
   settle.later = setTimeout(() => { drawn = performance.now(); draw(); }, wait);
+  await loadList({ morph: true });
+  if (arrived && !late) for (const row of $$("a.row", list)) row.classList.toggle("new", Number(row.dataset.seq) > last);
 }
 
 // Only what says whether the log is proven: the rows stay as they are.
