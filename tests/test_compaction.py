@@ -10,12 +10,24 @@ from typing import Any
 import pytest
 
 import needs
-from authlog import ApiKey, AuthLog, LogCorrupted, NotErased, OAuth, SecretErased, Span, testing
-from authlog._engine import compaction, files, publish, rotation
+from authlog import (
+    ApiKey,
+    AuthLog,
+    LockTimeout,
+    LogCorrupted,
+    NotErased,
+    NotMaterialized,
+    OAuth,
+    SecretErased,
+    Span,
+    testing,
+)
+from authlog._engine import compaction, erasing, files, history, publish, rotation
 from authlog._engine import mark as marks
 from authlog._engine.codec import Draft
 from authlog._engine.handle import Handle
 from authlog._engine.log import Tail
+from authlog._engine.state import State
 from authlog.testing import Repeatable
 from test_kill import killed_at_each_step
 
@@ -259,6 +271,7 @@ def test_what_is_appended_between_publish_and_switch_is_carried_over_and_left_be
         if not appended:
             draft = Draft(kind="set", value={"p0": b'{"type":"api","key":"LATE"}'})
             appended.append(other.append(lambda state: draft).seq)
+            path.write_text(path.read_text().replace("}\n}", '},\n  "f": {"type": "api"}\n}'))
 
     monkeypatch.setattr(compaction, "_retire", lambda handle: list[int]())
     monkeypatch.setattr(
@@ -274,7 +287,7 @@ def test_what_is_appended_between_publish_and_switch_is_carried_over_and_left_be
     store.compact(drop_history=True)
     monkeypatch.undo()
     assert ["LATE" in content for content in shown] == [False, True]
-    assert store.get("p0") == ApiKey("LATE")
+    assert (store.get("p0"), "f" in store.all()) == (ApiKey("LATE"), True)
     assert store.verify().ok
     assert store.verify().snapshot == "fresh"
     newest = max(folder(path).glob("0*.jsonl"))
@@ -304,6 +317,101 @@ def test_a_publish_that_keeps_auth_json_goes_on_knowing_what_it_replaced(
     assert mark is not None
     assert mark.before is not None
     assert mark.before[0] == replaced.st_ino
+
+
+def test_a_torn_tail_that_a_newer_segment_left_behind_goes(store: AuthLog, path: Path) -> None:
+    first = min(folder(path).glob("0*.jsonl"))
+    with first.open("ab") as file:
+        file.write(b"torn KEY-05")
+    store.compact(retain=NOW)
+    assert b"torn" not in first.read_bytes()
+    assert store.verify().ok
+
+
+def test_a_line_that_is_not_whole_is_never_rewritten(path: Path) -> None:
+    with pytest.raises(LogCorrupted):
+        erasing.without_secrets(path, b"no line\n", 5)
+
+
+@pytest.mark.damaged
+def test_a_segment_is_not_erased_if_its_successor_has_no_checkpoint(
+    store: AuthLog, path: Path
+) -> None:
+    found = sorted(folder(path).glob("0*.jsonl"))
+    line = found[-1].read_bytes().splitlines(keepends=True)[-1]
+    found[-1].write_bytes(line)
+    with pytest.raises(LogCorrupted, match="no checkpoint"):
+        erasing.closed(store._handle, len(found) - 1)
+
+
+def test_the_newest_events_after_a_seq_come_without_the_oldest_segments(store: AuthLog) -> None:
+    newest = store.seq()
+    found = [event.seq for event in store.history(after=newest - 5, reverse=True)]
+    assert found == [newest - n for n in range(5)]
+
+
+def test_a_state_is_looked_for_again_if_history_is_dropped_meanwhile(
+    store: AuthLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, real = AuthLog(store.path), history.state_at
+
+    def state_at(handle: Handle, end: Tail, seq: int) -> State:
+        if end.dropped is None:
+            other.compact(drop_history=True)
+        return real(handle, end, seq)
+
+    monkeypatch.setattr(history, "state_at", state_at)
+    with pytest.raises(SecretErased):
+        store.at(2)
+
+
+@pytest.mark.damaged
+def test_an_empty_segment_is_damage(store: AuthLog, path: Path) -> None:
+    min(folder(path).glob("0*.jsonl")).write_bytes(b"")
+    with pytest.raises(LogCorrupted):
+        list(store.history())
+    with pytest.raises(LogCorrupted):
+        store.at(2)
+    assert history.stated_gaps(b'"gap":{ no line\n') == []
+
+
+def test_what_the_disk_or_another_process_refuses_is_said_and_done_by_the_next_run(
+    store: AuthLog, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path) -> None:
+        raise OSError(28, "")
+
+    other = AuthLog(path, lock_timeout=0.0)
+    with erasing.publishing(store._handle), pytest.raises(LockTimeout):
+        other.compact(retain=NOW)
+    real = files.sync_folder
+    calls: list[int] = []
+
+    def fails_later(path: Path) -> None:
+        calls.append(1)
+        if len(calls) > 3:
+            full(path)
+        real(path)
+
+    for act in (lambda: store.compact(retain=NOW), lambda: store.forget("p1")):
+        calls.clear()
+        monkeypatch.setattr(files, "sync_folder", fails_later)
+        with pytest.raises(NotErased, match="run it again"):
+            act()
+        monkeypatch.undo()
+    store.compact(retain=NOW)
+    assert [secret for secret in SUPERSEDED if holding(path, secret)] == []
+
+
+def test_another_program_that_writes_on_and_on_is_not_taken_for_ours(
+    store: AuthLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*given: object, **how: object) -> bool:
+        return False
+
+    monkeypatch.setattr(compaction, "_begin_next", never)
+    with pytest.raises(NotMaterialized):
+        store.compact()
 
 
 def test_forgetting_destroys_every_secret_of_one_login_and_no_event(

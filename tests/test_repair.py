@@ -19,6 +19,7 @@ from authlog import (
     SecretErased,
     SnapshotCorrupted,
     Span,
+    StorageFull,
     testing,
 )
 from authlog._engine import codec, files, rotation
@@ -419,6 +420,22 @@ def test_an_auth_json_without_a_log_is_left_as_it_is(path: Path) -> None:
             AuthLog(path).repair(dry_run=dry_run)
     assert path.read_text() == "{ no"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_disk_that_refuses_leaves_a_repair_that_can_be_run_again(
+    store: AuthLog, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest_lines(path, half)
+
+    def full(fd: int, data: bytes) -> int:
+        raise OSError(28, "")
+
+    monkeypatch.setattr(files, "write", full)
+    with pytest.raises(StorageFull):
+        store.repair()
+    monkeypatch.undo()
+    assert not AuthLog(path).verify().ok
+    judged(path, lost={15})
 
 
 def test_instances_that_were_open_before_go_on(store: AuthLog, path: Path) -> None:

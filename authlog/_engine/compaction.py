@@ -145,11 +145,7 @@ def forget(handle: Handle, name: str) -> None:
     Raises: as `compact`.
     """
     publish(handle)
-    for number in _close(handle, drop=False):
-        with erasing.publishing(handle):
-            if found := erasing.closed(handle, number):
-                _prove_newest(handle)
-                erasing.erase(handle, found, name)
+    _erase(handle, _close(handle, drop=False), timedelta(0), {}, of=name)
     with erasing.publishing(handle):
         erasing.tidy(handle, timedelta(0))
 
@@ -159,8 +155,12 @@ def _erase(
     numbers: list[int],
     retain: timedelta,
     erased: dict[int, int],
-    progress: Progress,
+    progress: Progress = lambda done, total: None,
+    of: str | None = None,
 ) -> None:
+    """Erase those of the segments that are due, all secrets or those of a provider; note how many
+    events lost theirs.
+    """
     stats = (files.stat(handle.layout.segment(number)) for number in numbers)
     sizes = [stat.st_size if stat else 0 for stat in stats]
     for place, number in enumerate(numbers):
@@ -169,7 +169,7 @@ def _erase(
             found = erasing.closed(handle, number)
             if found is not None and found.is_due(handle.world.now_ns(), retain):
                 _prove_newest(handle)
-                if secrets := erasing.erase(handle, found):
+                if secrets := erasing.erase(handle, found, of):
                     erased[number] = secrets
     progress(sum(sizes), sum(sizes))
 

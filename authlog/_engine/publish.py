@@ -63,9 +63,7 @@ def publish(
 
 def publish_under_lock(handle: Handle) -> None:
     """Do it while the caller holds publish.lock; raises as `publish`."""
-    for _ in range(TRIES):
-        if _Publish(handle, []).run(None):
-            break
+    any(_Publish(handle, []).run(None) for _ in range(TRIES))
 
 
 def _acknowledged(handle: Handle, mine: Appended | None) -> bool:

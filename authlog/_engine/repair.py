@@ -23,7 +23,6 @@ from authlog._engine.mark import Mark
 from authlog._engine.publish import publish
 from authlog._engine.snapshot import NO_DIGEST, Found
 from authlog._engine.state import EMPTY, Filed, State
-from authlog._engine.text import Undecodable
 from authlog._engine.verify import verify
 from authlog.errors import SnapshotCorrupted
 from authlog.events import Span
@@ -160,19 +159,17 @@ def plan(handle: Handle, read: Read) -> Plan:
 
 
 def _whole(handle: Handle, read: Read, number: int) -> Iterable[Intact]:
-    """Yield the whole lines of a segment before its end, if its successor says where that is."""
+    """Return the whole lines of a segment before its end, if its successor says where that is."""
     path = handle.layout.segment(number)
     end = None
     for other in sorted(read.segments):
         if other > number and end is None:
             end = _first_seq(read.segments[other])
+    found: list[Intact] = []
     for raw in log.lines(read.segments[number]):
-        try:
-            line = log.decode(path, raw)
-        except NotWhole:
-            continue
-        if end is None or line.public.seq < end:
-            yield Intact(number, raw, line)
+        with contextlib.suppress(NotWhole):
+            found.append(Intact(number, raw, log.decode(path, raw)))
+    return [one for one in found if end is None or one.line.public.seq < end]
 
 
 def _first_seq(data: bytes) -> int | None:
@@ -196,9 +193,7 @@ def _chained(
         by_seq.setdefault(one.line.public.seq, []).insert(0, one)  # a newer segment is right
     found: list[Intact] = []
     seq, hash = (dropped.last, dropped.hash) if dropped else (0, codec.NO_HASH)
-    for next_seq in sorted(by_seq):
-        if next_seq <= seq:
-            continue
+    for next_seq in sorted(one for one in by_seq if one > seq):
         fitting = [one for one in by_seq[next_seq] if one.line.public.prev == hash]
         if not fitting and (next_seq > seq + 1 or not found):
             fitting = [one for one in by_seq[next_seq] if _is_ours(one, by_seq, id, mark)]
@@ -226,14 +221,13 @@ def _is_ours(
 
 def _fits(line: Line, id: str) -> bool:
     """Whether the fingerprints, which are keyed with the log's id, are those of the values."""
-    key, proved = bytes.fromhex(id), False
-    for name, raw in (line.value or {}).items():
-        change = line.public.providers[name]
-        if raw is not None and change is not None:
-            if codec.describe(raw, key, account=change.account, seq=change.seq) != change:
-                return False
-            proved = proved or bool(change.members)
-    return proved
+    key, value = bytes.fromhex(id), line.value or {}
+    said = [(raw, line.public.providers[name]) for name, raw in value.items()]
+    both = [(raw, change) for raw, change in said if raw is not None and change is not None]
+    return any(change.members for _, change in both) and all(
+        codec.describe(raw, key, account=change.account, seq=change.seq) == change
+        for raw, change in both
+    )
 
 
 def _folded(chain: list[Intact]) -> State:
@@ -258,10 +252,7 @@ def _shown(read: Read, id: str | None, state: State, seq: int, new: int) -> Stat
         return None
     if snapshot.digest(found.content, id) != mark.digest:
         return None
-    try:
-        entries = snapshot.parse(found.content)
-    except Undecodable:
-        return None
+    entries = snapshot.parse(found.content)  # the digest tells that we wrote it
     visible = {state.name(provider) for provider in state.shown()}
     filed = {name: one for name, one in state.filed.items() if name not in visible}
     for provider, raw in entries.items():

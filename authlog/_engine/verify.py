@@ -141,8 +141,6 @@ class _Verify:
         known = before.seq if before else dropped.last
         if seq > known + 1 and self._lost(known + 1, seq - 1):
             return
-        if seq <= dropped.last:
-            return  # of what was dropped, and is still to be unlinked, this is the beginning
         if segment.number > number + 1 and (before or not self.dropped):
             self._miss(number, segment.number)
         else:

@@ -56,6 +56,6 @@ def _tell(event: Event, before: past.Described) -> None:
     for name, span in (("dropped", event.dropped), ("lost", event.gap)):
         if span is not None:
             print(f"  {name:10} events {span.first} to {span.last}")
-    print(f"  secrets    {'erased' if event.erased else 'in the log'}")
+    print(f"  kept       {'the history, not what was filed' if event.erased else 'whole'}")
     print(f"  hash       {event.hash}")
     print(f"  prev       {event.prev}")
