@@ -200,6 +200,7 @@ def test_the_box_filters_suggests_and_underlines(browser: Browser, server: Serve
     page.keyboard.press("Tab")
     expect(page.locator("#q")).to_have_value("kind:remove ")
     expect(page.locator("#count")).to_contain_text("of 300")
+    expect(page.locator("a.row .kind").first).to_have_text("remove")
     assert set(page.locator("a.row .kind").all_inner_texts()) == {"remove"}
     page.locator("#q").fill("prvoider:x")
     expect(page.locator("#colours u")).to_have_text("prvoider:")
@@ -223,6 +224,7 @@ def test_the_brush_writes_a_span_of_time_into_the_box(browser: Browser, server: 
     expect(page.locator("#count")).to_contain_text("of 300")
     page.locator(".chip", has_text="Whole time").click()
     expect(page.locator("#q")).to_have_value("")
+    expect(page.locator(".chip")).to_have_count(0)
     page.locator("[data-lane]", has_text="openai").click()
     expect(page.locator("#q")).to_have_value("provider:openai")
     ended(page)

@@ -38,9 +38,19 @@ function show(before) {
   if (!same("q")) draw(); else line();
 }
 
-// Each part of the page asks for itself, and a newer question takes the place of an older one.
-const get = (address, target, swap = "innerHTML") =>
-  htmx.ajax("GET", address, { source: target, target, swap });
+// Each part of the page asks for itself; the answer to an older question comes to nothing.
+const turns = new WeakMap();
+async function get(address, where, swap = "innerHTML") {
+  const target = typeof where === "string" ? $(where) : where;
+  const turn = (turns.get(target) ?? 0) + 1;
+  turns.set(target, turn);
+  try {
+    const answer = await fetch(address, { headers: { "HX-Request": "true" } });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${answer.status} ${address}`);
+    if (turns.get(target) === turn) await htmx.swap({ text, target, swap, sourceElement: target });
+  } catch { lost(); }
+}
 
 let listing = 0;
 async function loadList({ morph = false } = {}) {
