@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,6 +47,7 @@ def test_flags_and_qualifiers_choose_the_same_events(store: Path) -> None:
     assert seqs(store, "--writer", "tests", "--since", "1h", "-n", "2") == [7, 6]
     assert seqs(store, "until:2020-01-01") == []
     assert seqs(store, "--grep", "adopt") == [7]
+    assert seqs(store, "--grep", "-kind:set") == []
     assert seqs(store, "seq:2..3") == [3, 2]
 
 
@@ -106,8 +108,30 @@ LIFE = [
 ]
 
 
+def test_what_was_before_is_known_without_reading_further_back() -> None:
+    def newest_first() -> Iterator[Event]:
+        yield from LIFE[:1:-1]
+        yield LIFE[1]
+        raise AssertionError("read too far back")
+
+    newest = next(rows.seen(newest_first()))
+    assert newest.before["copilot"].members == {"refresh": "673f825a"}
+
+
+def test_before_is_the_same_as_by_a_fold_from_the_beginning(store: Path) -> None:
+    run(store, "compact", "--retain", "0", "--yes")
+    run(store, "remove", "openai")
+    log = AuthLog(store)
+    found = list(rows.seen(log.history(reverse=True)))
+    assert [one.event.seq for one in found] == list(range(log.seq(), 0, -1))
+    for one in found:
+        state = past.at(log.history(), one.event.seq - 1)
+        names = one.event.providers
+        assert one.before == {name: state[name] for name in names if name in state}
+
+
 def test_runs_of_refreshes_are_one_row_unless_all_are_wanted() -> None:
-    newest = rows.seen(LIFE)[::-1]
+    newest = list(rows.seen(LIFE[::-1]))
     folded = [(row.kind, row.what) for row in rows.rows(newest, fold=True)]
     assert folded == [
         ("set", "oauth 673f825a -> 4607c9d9"),
@@ -130,7 +154,7 @@ def test_a_narrow_terminal_loses_columns_and_never_a_fingerprint(
     width: int, there: tuple[str, ...], missing: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TZ", "UTC")
-    found = rows.rows(rows.seen(LIFE)[::-1], fold=False)
+    found = rows.rows(list(rows.seen(LIFE[::-1])), fold=False)
     now = datetime(2026, 11, 24, 13, tzinfo=UTC)
     text = "\n".join(rows.drawn(found, width=width, colour=False, now=now))
     assert "anthropic" in text

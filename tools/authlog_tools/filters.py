@@ -71,7 +71,7 @@ def parse(text: str, now: datetime) -> Filter:
         word = found[0]
         qualified = _QUALIFIED.fullmatch(word)
         if qualified is None:
-            tests.append(_free(_unquoted(word)))
+            tests.append(_free(word))
             continue
         minus, name, value = qualified.groups()
         if name not in NAMES:
@@ -199,7 +199,7 @@ def moment(text: str, now: datetime) -> datetime:
 
 
 def _free(word: str) -> Test:
-    wanted, turned = word.removeprefix("-").lower(), word.startswith("-")
+    wanted, turned = _unquoted(word.removeprefix("-")).lower(), word.startswith("-")
 
     def test(event: Event) -> bool:
         said = (*event.providers, event.kind, str(event.writer), str(event.seq), *_marks(event))

@@ -68,12 +68,12 @@ def run(options: argparse.Namespace) -> int:
         for event in islice(filter(wanted.matches, log.history(reverse=True)), options.limit):
             print(json.dumps(event_object(event)))
         return 0
-    found = [one for one in rows.seen(log.history()) if wanted.matches(one.event)]
-    newest = found[::-1][: options.limit]
+    found = (one for one in rows.seen(log.history(reverse=True)) if wanted.matches(one.event))
+    newest = islice(found, options.limit)
     if options.csv:
         _csv(newest)
     elif sys.stdout.isatty():
-        _show(list(_lines(newest, options)), options)
+        _show(list(_lines(list(newest), options)), options)
     else:
         for one in newest:
             print("\t".join(rows.plain(one)))
@@ -90,7 +90,7 @@ def _wanted(log: AuthLog, options: argparse.Namespace) -> Filter:
     words += options.word
     given = {name: getattr(options, name) for name in FLAGS}
     words += [f"{name}:{_quoted(value)}" for name, value in given.items() if value is not None]
-    words += [_quoted(options.grep)] if options.grep else []
+    words += [f'"{options.grep}"'] if options.grep else []
     try:
         return filters.parse(" ".join(words), datetime.now(UTC))
     except filters.FilterError as error:
@@ -116,8 +116,9 @@ def _state(log: AuthLog, options: argparse.Namespace) -> int:
 
 
 def _follow(log: AuthLog, wanted: Filter, options: argparse.Namespace) -> int:
-    state = past.at(log.history(), log.seq())
-    for event in log.watch():
+    seq = log.seq()
+    state = past.at(log.history(), seq)
+    for event in log.watch(after=seq):
         one = rows.Seen(event, state)
         state = past.after(state, event)
         if not wanted.matches(event):

@@ -1,7 +1,7 @@
 """The terminal's history: one row an event, below the name of its day; runs of refreshes folded."""
 
 import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from itertools import groupby
@@ -83,14 +83,29 @@ def _folded(found: list[Seen]) -> Row:
     )
 
 
-def seen(events: Iterable[Event]) -> list[Seen]:
-    """Return events, given oldest first, with what was before each."""
-    state: past.Described = {}
-    found: list[Seen] = []
-    for event in events:
-        found.append(Seen(event, {n: state[n] for n in event.providers if n in state}))
-        state = past.after(state, event)
-    return found
+def seen(newest_first: Iterable[Event]) -> Iterator[Seen]:
+    """Yield events, newest first as they are given, with what was before each.
+
+    Reads no further back than the changes before those that are taken.
+    """
+    waiting: deque[Event] = deque()
+    before: dict[int, dict[str, Change]] = {}
+    open_at: dict[str, int] = {}  # the event whose `before` the provider's next older change is
+    for event in newest_first:
+        whole = event.kind in ("init", "checkpoint")
+        for name in list(open_at) if whole else event.providers:
+            change = event.providers.get(name)
+            later = open_at.pop(name, None)
+            if later is not None and change is not None:
+                before[later][name] = change
+        waiting.append(event)
+        before[event.seq] = {}
+        open_at.update(dict.fromkeys(event.providers, event.seq))
+        while waiting and waiting[0].seq not in open_at.values():
+            done = waiting.popleft()
+            yield Seen(done, before.pop(done.seq))
+    for event in waiting:
+        yield Seen(event, before[event.seq])
 
 
 def drawn(found: Iterable[Row], *, width: int, colour: bool, now: datetime) -> Iterator[str]:
