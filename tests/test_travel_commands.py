@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -247,6 +248,15 @@ def test_restore_before_a_time_and_undo_say_how_to_take_them_back(store: Path) -
     assert run(store, "restore", "groq").code == 2
     assert run(store, "restore", "groq", "3", "--before", "1h").code == 2
     assert run(store, "restore", "groq", "--before", "once").code == 2
+
+
+def test_the_way_back_leads_into_the_same_store(path: Path) -> None:
+    name = "a b;c"
+    AuthLog(path).set(name, ApiKey("k"))
+    done = run(path.parent / "other.json", "--path", path, "remove", name)
+    back = done.out.splitlines()[-1].removeprefix("to take it back: authlog ")
+    assert run(path.parent / "other.json", *shlex.split(back)).code == 0
+    assert AuthLog(path).get(name) == ApiKey("k")
 
 
 def test_a_login_that_was_refreshed_since_comes_back_only_by_force(store: Path) -> None:

@@ -26,5 +26,5 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(event_object(event)))
     elif not options.quiet:
         print(f"{options.provider} is removed: event {event.seq}")
-        print(way_back(options.provider, event.seq - 1))
+        print(way_back(options, event.seq - 1))
     return 0

@@ -10,11 +10,12 @@ for example:
 
 import argparse
 import json
+import shlex
 
 from authlog_tools import points
 from authlog_tools.failures import Failure
 from authlog_tools.opened import open_log, settled
-from authlog_tools.tables import event_object
+from authlog_tools.tables import clean, event_object
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,11 +43,18 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(event_object(event)))
     elif event is not None and not options.quiet:
         there = "is as it was" if event.providers.get(options.provider) else "is absent, as it was"
-        print(f"{options.provider} {there} after event {seq}: event {event.seq}")
-        print(way_back(options.provider, event.seq - 1))
+        print(f"{clean(options.provider)} {there} after event {seq}: event {event.seq}")
+        print(way_back(options, event.seq - 1))
     return 0
 
 
-def way_back(provider: str, seq: int) -> str:
-    """Return the command that takes a change back, in a line."""
-    return f"to take it back: authlog restore {provider} {seq}"
+def way_back(options: argparse.Namespace, seq: int) -> str:
+    """Return the command that takes a change back, in a line: of the same store."""
+    return f"to take it back: {command(options, seq)}"
+
+
+def command(options: argparse.Namespace, seq: int) -> str:
+    """Return the command that brings the provider back as it was after that event."""
+    given = [("--path", options.path), ("--for", options.program)]
+    which = [f"{flag} {shlex.quote(value)} " for flag, value in given if value]
+    return clean(f"authlog {''.join(which)}restore {shlex.quote(options.provider)} {seq}")

@@ -11,7 +11,7 @@ from itertools import islice
 from authlog_tools.failures import Failure
 from authlog_tools.opened import absent, open_log, settled
 from authlog_tools.restore_ import way_back
-from authlog_tools.tables import event_object
+from authlog_tools.tables import clean, event_object
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +36,6 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(event_object(event) if event else None))
     elif not options.quiet:
-        print(f"took back event {seq} of {options.provider}")
-        print(way_back(options.provider, seq))
+        print(f"took back event {seq} of {clean(options.provider)}")
+        print(way_back(options, seq))
     return 0

@@ -12,6 +12,7 @@ from authlog import AuthLog, Event
 from authlog_tools import past
 from authlog_tools.opened import absent, open_log
 from authlog_tools.page.words import ago, many
+from authlog_tools.restore_ import command
 from authlog_tools.tables import clean, event_object
 
 RECENT = 5  # changes that are told one by one
@@ -31,13 +32,14 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps([event_object(event) for event in events]))
         return 0
-    for sentence in sentences(log, options.provider, events):
+    back = command(options, events[-1].seq - 1)
+    for sentence in sentences(log, options.provider, events, back):
         print(clean(sentence))
     return 0
 
 
-def sentences(log: AuthLog, provider: str, events: list[Event]) -> list[str]:
-    """Return the life of a provider, in sentences."""
+def sentences(log: AuthLog, provider: str, events: list[Event], back: str) -> list[str]:
+    """Return the life of a provider, in sentences; `back` is the command that brings it back."""
     now, last = datetime.now(UTC), events[-1]
     names = [
         name for name in last.providers if name.partition("@")[0] == provider.partition("@")[0]
@@ -52,7 +54,7 @@ def sentences(log: AuthLog, provider: str, events: list[Event]) -> list[str]:
         told.append(_one(event, name, past.plainly(before) if before else None, now))
         before = event.providers.get(name)
     if last.providers.get(name) is None:
-        told.append(f"So it is gone. To bring it back: authlog restore {name} {last.seq - 1}")
+        told.append(f"So it is gone. To bring it back: {back}")
         if any(event.erased for event in events):
             told.append("Its older secrets were erased, so only a younger state can come back.")
     else:
