@@ -83,7 +83,12 @@ zeros in the mark stands for no auth.json; a mark that a rotation or a failed ma
 before anybody looked at auth.json keeps the boot it had, so that the first look is still to come;
 where auth.json is written in place, the mark is synced; the empty state is the base of a foreign
 write only if the file holds something new; a file that says what the newest state says costs no
-event; after a boot auth.json may show any state from the mark's `shown` on.
+event; after a boot auth.json may show any state from the mark's `shown` on; each checkpoint says
+anew what was `erased` and `dropped`, so the newest one is enough; a repair writes a checkpoint for
+each gap, behind the newest seq that was ever published and chained to the newest intact event, and
+beyond a gap the state of a segment is unknown until its next checkpoint; `before` in the mark stays
+the file at next.json also where a publish keeps auth.json; a secret is erased only when no file
+shows a state that its segment alone knows.
 """
 
 import re
