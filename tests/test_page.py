@@ -100,7 +100,7 @@ def opened(
     page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
     page.goto(server.origin + address)
     expect(page.locator("#live span")).to_have_text("live")
-    page.wait_for_function("document.querySelector('#live').dataset.told === 'yes'")
+    page.locator("#live[data-told=yes]").wait_for()
     return page
 
 
