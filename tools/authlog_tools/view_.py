@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
             # On a thread: a browser in a terminal is waited for, and needs us to answer.
             threading.Thread(target=webbrowser.open, args=(guarded.link,), daemon=True).start()
         server.serve(guarded, listening)
-    return 0
+    return 130  # Ctrl-C, which the server may have kept to itself; nothing else ends it
 
 
 def _port(text: str) -> int:
