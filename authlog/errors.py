@@ -10,7 +10,7 @@
     ├── InvalidCredential (ValueError)  what the caller gave can't be filed
     ├── UnsafePermissions               others could change the file
     ├── StaleToken                      restoring would replay a spent refresh token
-    ├── SecretErased (LookupError)      that state's secrets were erased; its history is there
+    ├── SecretErased (LookupError)      that state's secrets are gone: erased, dropped or lost
     ├── NotWritten (OSError)            nothing was changed
     │   └── StorageFull                 ENOSPC, EDQUOT
     ├── NotErased (OSError)             a file that may hold secrets to be erased was not rewritten
@@ -159,14 +159,17 @@ class StaleToken(AuthLogError):
 
 
 class SecretErased(AuthLogError, LookupError):
-    """The secrets of that state were erased by compaction; its history is still there."""
+    """The secrets of that state are gone: erased or dropped by a compaction, or lost to damage."""
 
     def __init__(self, seq: int, provider: str | None = None) -> None:
         self.seq, self.provider = self.args = seq, provider
 
     def __str__(self) -> str:
         whose = f" of {self.provider}" if self.provider else ""
-        return f"the secrets{whose} at event {self.seq} were erased; see `authlog history`"
+        return (
+            f"the secrets{whose} at event {self.seq} are gone: erased, or lost to damage; "
+            "see `authlog history`"
+        )
 
 
 class NotWritten(AuthLogError, OSError):

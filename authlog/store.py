@@ -134,7 +134,7 @@ class AuthLog:
         A datetime without a zone is local time.
 
         Raises:
-            SecretErased: its secrets were erased, or the event dropped.
+            SecretErased: its secrets were erased or lost, or the event dropped.
             ValueError: there is no such event.
 
         """
@@ -289,7 +289,7 @@ class AuthLog:
         Raises:
             StaleToken: it is an OAuth login that was refreshed since, and `force` is not set: the
                 spent refresh token could revoke the login.
-            SecretErased: its secrets were erased.
+            SecretErased: its secrets were erased or lost.
             ValueError: there is no such event.
             Otherwise as `set`.
 

@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -174,9 +175,6 @@ def test_what_happens_from_now_on_is_followed(store: Path) -> None:
     )
     assert follower.stdout is not None
     other = AuthLog(store, program="other")
-    line = ""
-    import threading
-
     found: list[str] = []
     reading = threading.Thread(target=lambda: found.append(follower.stdout.readline()))  # type: ignore[union-attr]
     reading.start()
@@ -272,6 +270,19 @@ def test_what_was_there_when_the_log_began_has_no_change_to_undo(path: Path) -> 
     path.write_text('{"a": {"type": "api", "key": "k"}}')
     AuthLog(path).adopt()
     assert run(path, "undo", "a").code == 1
+
+
+def test_why_tells_six_changes_one_by_one_and_of_seven_the_first_and_the_last(path: Path) -> None:
+    log = AuthLog(path)
+    for n in range(6):
+        log.set("a", ApiKey(f"k{n}"))
+    told = run(path, "why", "a").out.splitlines()
+    assert [line.count("event") for line in told] == [1] * 7
+    assert "stored it" in told[0]
+    log.set("a", ApiKey("k6"))
+    told = run(path, "why", "a").out.splitlines()
+    assert told[1] == "Then it changed 1 time."
+    assert len(told) == 8
 
 
 def test_why_tells_a_life_in_sentences(store: Path) -> None:

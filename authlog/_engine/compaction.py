@@ -61,7 +61,7 @@ def compact(
 
 
 def plan(handle: Handle, retain: timedelta, *, drop_history: bool) -> Compaction:
-    """Return what `compact` would do if nobody changed anything until then; changes nothing.
+    """Return what `compact` would do if nobody changed anything until then; only reads.
 
     Raises: as `compact`.
     """
@@ -192,8 +192,7 @@ def _close(handle: Handle, *, drop: bool) -> list[int]:
     """
     for _ in range(TRIES):
         with erasing.publishing(handle):
-            publish_under_lock(handle)
-            publish_under_lock(handle)  # the file that the first one replaced is looked at as well
+            _publish_all(handle)
             with handle.appending(cut=False) as (tail, mark):
                 if mark is not None and _begin_next(handle, tail, mark, drop=drop):
                     return handle.numbers()[:-1]
@@ -235,10 +234,15 @@ def _droppable(handle: Handle, tail: Tail) -> bool:
 def _retire(handle: Handle) -> list[int]:
     """Return the segments that are closed by now, when what auth.json shows is not theirs alone."""
     with erasing.publishing(handle):
-        publish_under_lock(handle)
-        publish_under_lock(handle)  # the file that the first one replaced is looked at as well
+        _publish_all(handle)
         erasing.retire(handle, looked=True)
         return handle.numbers()[:-1]
+
+
+def _publish_all(handle: Handle) -> None:
+    """Publish, and look at the file that this replaced as well. Needs publish.lock."""
+    publish_under_lock(handle)
+    publish_under_lock(handle)
 
 
 def _extent(handle: Handle, tail: Tail) -> Extent:

@@ -22,7 +22,7 @@ _CHUNK = 1 << 16  # bytes in which a first line is looked for: a checkpoint of 5
 class Part(Struct, frozen=True):
     """A segment as history has it: its first line, and the seq before which it ends (None: newest).
 
-    `data` is read where it is needed; the newest segment's only as far as it was published.
+    The rest is read where it is needed; of the newest segment as far as it was published.
     """
 
     number: int
@@ -185,7 +185,7 @@ def state_at(handle: Handle, end: Tail, seq: int) -> State:
     """Return the state after event `seq`.
 
     Raises:
-        SecretErased: the secrets of an event that it rests on were erased, or the event dropped.
+        SecretErased: an event that it rests on lost its secrets, was dropped, or is lost.
         ValueError: there is no such event.
 
     """

@@ -6,7 +6,7 @@ first; killed anywhere, it can be run again.
 """
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -158,7 +158,7 @@ def plan(handle: Handle, read: Read) -> Plan:
     )
 
 
-def _whole(handle: Handle, read: Read, number: int) -> Iterable[Intact]:
+def _whole(handle: Handle, read: Read, number: int) -> list[Intact]:
     """Return the whole lines of a segment before its end, if its successor says where that is."""
     path = handle.layout.segment(number)
     end = None

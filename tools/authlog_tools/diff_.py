@@ -15,7 +15,7 @@ import msgspec
 
 from authlog_tools import past
 from authlog_tools.opened import open_log
-from authlog_tools.page.details import Member
+from authlog_tools.past import Member
 from authlog_tools.points import seq_of
 from authlog_tools.tables import clean
 

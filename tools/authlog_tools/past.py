@@ -1,13 +1,27 @@
 """What each login was at a point in history, from what events say in the open: no secret in it."""
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 
 from msgspec import Struct
 
 from authlog import Change, Event
-from authlog_tools.page.details import Member, members
 
 Described = Mapping[str, Change]
+
+
+class Member(Struct, frozen=True):
+    """A member before and after; a fingerprint, or a type or time in the open."""
+
+    name: str
+    old: str | None
+    new: str | None
+    secret: bool
+
+    @property
+    def same(self) -> bool:
+        """Whether it stayed."""
+        return self.old == self.new
 
 
 class Difference(Struct, frozen=True):
@@ -46,6 +60,36 @@ def differences(before: Described, now: Described) -> list[Difference]:
             outcome = "added" if old is None else "removed" if new is None else "changed"
             found.append(Difference(name, outcome, changed))
     return found
+
+
+def members(old: Change | None, new: Change | None) -> tuple[Member, ...]:
+    """Return all members of a provider before and after, in their order."""
+    before = old.members if old else {}
+    after = new.members if new else {}
+    found = [Member("type", old.type if old else None, new.type if new else None, secret=False)]
+    found += [
+        Member(name, before.get(name), after.get(name), secret=True)
+        for name in dict.fromkeys((*before, *after))
+    ]
+    found.append(Member("expires", _expiry(old), _expiry(new), secret=False))
+    return tuple(member for member in found if member.old or member.new)
+
+
+def moment(expires: int | None) -> datetime | None:
+    """Return when a login expires, None if it doesn't or that is no time."""
+    if expires is None:
+        return None
+    try:
+        return datetime.fromtimestamp(expires / 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+def _expiry(change: Change | None) -> str | None:
+    if change is None or change.expires is None:
+        return None
+    found = moment(change.expires)
+    return f"{found.astimezone():%Y-%m-%d %H:%M}" if found else str(change.expires)
 
 
 def plainly(change: Change | None) -> str:

@@ -9,8 +9,7 @@ from itertools import groupby
 from msgspec import Struct
 
 from authlog import Change, Event, Writer
-from authlog_tools import past
-from authlog_tools.page import words
+from authlog_tools import past, words
 from authlog_tools.tables import clean
 
 GLYPHS = {"set": "●", "refresh": "│", "adopt": "◆", "heal": "○", "remove": "✕", "restore": "▲"}

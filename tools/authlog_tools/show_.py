@@ -15,9 +15,9 @@ from authlog_tools import past
 from authlog_tools.diff_ import tell_members
 from authlog_tools.failures import Failure
 from authlog_tools.opened import open_log
-from authlog_tools.page.words import headline
 from authlog_tools.points import seq_of
 from authlog_tools.tables import clean, event_object
+from authlog_tools.words import headline
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

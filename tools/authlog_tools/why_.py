@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from authlog import AuthLog, Event
 from authlog_tools import past
 from authlog_tools.opened import absent, open_log
-from authlog_tools.page.words import ago, many
 from authlog_tools.restore_ import command
 from authlog_tools.tables import clean, event_object
+from authlog_tools.words import ago, many
 
 RECENT = 5  # changes that are told one by one
 
@@ -46,17 +46,19 @@ def sentences(log: AuthLog, provider: str, events: list[Event], back: str) -> li
     ]
     name = provider if provider in last.providers or not names else names[0]
     told: list[str] = []
+    recent = events
     if len(events) > RECENT + 1:
-        told.append(f"{_one(events[0], name, None, now)}")
+        recent = events[-RECENT:]
+        told.append(_one(events[0], name, None, now))
         told.append(f"Then it changed {many(len(events) - RECENT - 1, 'time')}.")
-    before = past.at(log.history(), events[-RECENT:][0].seq - 1).get(name)
-    for event in events[-RECENT:]:
+    before = past.at(log.history(), recent[0].seq - 1).get(name)
+    for event in recent:
         told.append(_one(event, name, past.plainly(before) if before else None, now))
         before = event.providers.get(name)
     if last.providers.get(name) is None:
         told.append(f"So it is gone. To bring it back: {back}")
         if any(event.erased for event in events):
-            told.append("Its older secrets were erased, so only a younger state can come back.")
+            told.append("Some of its secrets were erased, so only a younger state can come back.")
     else:
         told.append(f"So it is {past.plainly(last.providers[name])} now, as of event {last.seq}.")
     return told

@@ -1,26 +1,11 @@
 """One event in full: what changed, member by member, and the proof of it."""
 
-from datetime import UTC, datetime
-
 from msgspec import Struct
 
 from authlog import Change, Event
-from authlog_tools.page import words
-from authlog_tools.page.index import Index, marks
-
-
-class Member(Struct, frozen=True):
-    """A member before and after; a fingerprint, or a type or time in the open."""
-
-    name: str
-    old: str | None
-    new: str | None
-    secret: bool
-
-    @property
-    def same(self) -> bool:
-        """Whether it stayed."""
-        return self.old == self.new
+from authlog_tools import words
+from authlog_tools.page.index import Index
+from authlog_tools.past import Member, members
 
 
 class Difference(Struct, frozen=True):
@@ -68,35 +53,6 @@ def details(index: Index, position: int) -> Details:
         newer=newer.seq if newer else None,
         older=older.seq if older else None,
     )  # fmt: skip
-
-
-def members(old: Change | None, new: Change | None) -> tuple[Member, ...]:
-    """Return all members of a provider before and after, in their order."""
-    before, after = marks(old), marks(new)
-    found = [Member("type", old.type if old else None, new.type if new else None, secret=False)]
-    found += [
-        Member(name, before.get(name), after.get(name), secret=True)
-        for name in dict.fromkeys((*before, *after))
-    ]
-    found.append(Member("expires", _expiry(old), _expiry(new), secret=False))
-    return tuple(member for member in found if member.old or member.new)
-
-
-def moment(expires: int | None) -> datetime | None:
-    """Return when a login expires, None if it doesn't or that is no time."""
-    if expires is None:
-        return None
-    try:
-        return datetime.fromtimestamp(expires / 1000, UTC)
-    except (OverflowError, ValueError, OSError):
-        return None
-
-
-def _expiry(change: Change | None) -> str | None:
-    if change is None or change.expires is None:
-        return None
-    found = moment(change.expires)
-    return f"{found.astimezone():%Y-%m-%d %H:%M}" if found else str(change.expires)
 
 
 def _outcome(old: Change | None, new: Change | None) -> str:

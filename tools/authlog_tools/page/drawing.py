@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from msgspec import Struct
 
 from authlog import Event
-from authlog_tools.page import words
+from authlog_tools import words
 from authlog_tools.page.axis import Axis, Label, axis, labels, weekends
 from authlog_tools.page.index import Index
 from authlog_tools.page.lanes import Lane, lane, log_lane

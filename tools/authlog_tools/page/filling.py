@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 import jinja2
 
-from authlog_tools.page import words
+from authlog_tools import words
 
 HUES = 36  # classes of the style sheet for the swatch of a fingerprint
 

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from authlog import Change
-from authlog_tools.page import words
+from authlog_tools import words
 from authlog_tools.page.axis import Axis
 from authlog_tools.page.index import Index
 

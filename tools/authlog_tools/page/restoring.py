@@ -6,9 +6,9 @@ from pathlib import Path
 from msgspec import Struct
 
 import authlog
-from authlog_tools.page import words
-from authlog_tools.page.details import Member, members
+from authlog_tools import words
 from authlog_tools.page.index import Index
+from authlog_tools.past import Member, members
 
 
 class Plan(Struct, frozen=True):

@@ -7,7 +7,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from authlog import Change, Event
-from authlog_tools.page import words
+from authlog_tools import words
 from authlog_tools.page.index import Index, marks
 from authlog_tools.page.matching import Matches
 

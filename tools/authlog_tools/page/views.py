@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 import authlog
-from authlog_tools import filters
+from authlog_tools import filters, past, words
 from authlog_tools.failures import texts
-from authlog_tools.page import details, drawing, restoring, rows, wording, words
+from authlog_tools.page import details, drawing, restoring, rows, wording
 from authlog_tools.page.filling import fill_template
 from authlog_tools.page.index import Index, day_of
 from authlog_tools.page.matching import Matcher, Matches
@@ -269,7 +269,7 @@ class Views:
         event, now = index.find(view.seq), index.state(index.last)
         found = index.state(view.seq) if event else {}
         entries = [
-            (name, seq, change, details.members(change, change), _against(now.get(name), change))
+            (name, seq, change, past.members(change, change), _against(now.get(name), change))
             for name, (seq, change) in found.items()
         ]
         later = [name for name in now if name not in found]

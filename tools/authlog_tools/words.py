@@ -1,4 +1,4 @@
-"""Events in the words that a person would use, for the page."""
+"""Events in the words that a person would use, on a terminal and on the page."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
