@@ -10,7 +10,7 @@ import math
 import os
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import blake2b
 from types import UnionType
 from typing import ClassVar, TypeGuard, get_args
@@ -266,12 +266,14 @@ def visible_to_opencode(entries: Mapping[str, bytes]) -> dict[str, bytes]:
 
     Source: opencode 1.18.33, seen: a PUT of one provider rewrites all others so.
     """
-    views = {name: parse(raw) for name, raw in entries.items()}
-    return {
-        name: msgspec.structs.replace(view, extra={}).raw
-        for name, view in views.items()
-        if not isinstance(view, Opaque)
-    }
+    seen = {name: _seen_by_opencode(raw) for name, raw in entries.items()}
+    return {name: raw for name, raw in seen.items() if raw is not None}
+
+
+@lru_cache(1024)
+def _seen_by_opencode(raw: bytes) -> bytes | None:
+    view = parse(raw)
+    return None if isinstance(view, Opaque) else msgspec.structs.replace(view, extra={}).raw
 
 
 def with_unknown_members(raw: bytes, base: bytes | None) -> bytes:

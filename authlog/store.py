@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from authlog import credentials
-from authlog._engine import compaction, files, history, opening, reading, safety
+from authlog._engine import (
+    compaction,
+    files,
+    history,
+    opening,
+    reading,
+    safety,
+    snapshot,
+    telling,
+)
 from authlog._engine import repair as repairing
 from authlog._engine import verify as verifying
 from authlog._engine.codec import Draft
@@ -21,6 +30,7 @@ from authlog._engine.log import Tail
 from authlog._engine.publish import Gone, publish
 from authlog._engine.rotation import RETENTION
 from authlog._engine.state import Filed, State
+from authlog._engine.telling import Held
 from authlog.credentials import Credential
 from authlog.errors import (
     AuthLogError,
@@ -38,7 +48,7 @@ from authlog.errors import (
     Unacknowledged,
     not_written,
 )
-from authlog.events import Event, Kind
+from authlog.events import Event, Kind, Writer
 from authlog.health import Health
 from authlog.outcomes import Compaction, Repair
 
@@ -332,6 +342,37 @@ class AuthLog:
             raise _refused(self._handle, error) from error
         return told[-1] if told else None
 
+    def tell(
+        self,
+        content: bytes,
+        *,
+        writer: Writer,
+        after: int | None = None,
+        before: int | None = None,
+        stat: os.stat_result | None = None,
+    ) -> Event | None:
+        """Tell a write of a program that doesn't know authlog, held by a caller who watched it.
+
+        `content` is all that the program wrote, in a file of its own, and `writer` is the program.
+        It had read a state from seq `after` to `before`: by default one of the last 5 seconds. With
+        the `stat` of its file it is told once, also if others find that file. Returns the event,
+        `adopt`, or `quarantine` if it is not a JSON object; None if nothing is to be changed.
+
+        Raises: as `set`.
+        """
+        handle = self._handle
+        held = Held(content, writer, after, before, snapshot.identity(stat))
+
+        def append() -> Appended | None:
+            return self._look_back(lambda tail: telling.tell_held(handle, tail, held))
+
+        appended = self._appended(append)
+        if appended is None:
+            return None
+        self._publish(appended)
+        handle.world.answered(appended.seq)
+        return appended.event
+
     def compact(
         self,
         *,
@@ -491,7 +532,7 @@ class AuthLog:
         try:
             return _known(self._published().tail.state)
         except NoLog:
-            entries = opening.read_plain(self._handle)[1]
+            entries = opening.read_plain(self._handle)[1].entries
         except LogCorrupted as error:
             entries = reading.shown_despite(self._handle, error)
         return State({name: Filed(raw, 0) for name, raw in entries.items()}, {})
@@ -526,15 +567,22 @@ class AuthLog:
         return appended.event
 
     def _append(self, decide: Callable[[State], Draft | None]) -> Appended:
+        def append() -> Appended:
+            with contextlib.suppress(NoLog):
+                reading.read(self._handle)  # what another program wrote comes before it
+            return self._handle.append(decide)
+
+        return self._appended(append)
+
+    def _appended(self, append: Callable[[], T]) -> T:
+        """Return what `append` does, to a log that is begun if there is none."""
         handle = self._handle
         handle.mine.appended = None
         try:
             safety.check(self.path, files.stat(self.path))
-            with contextlib.suppress(NoLog):
-                reading.read(handle)  # what another program wrote comes before what is decided
             while True:
                 try:
-                    return handle.append(decide)
+                    return append()
                 except (NoLog, FileNotFoundError):
                     opening.init(handle)
         except OSError as error:

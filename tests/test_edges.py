@@ -32,8 +32,8 @@ from authlog import (
 from authlog._engine import (
     codec,
     files,
-    foreign,
     history,
+    javascript,
     lock,
     log,
     reading,
@@ -562,7 +562,7 @@ def test_an_unreadable_file_that_is_just_being_written_is_looked_at_again(path: 
 
 
 def test_a_number_beyond_all_doubles_is_null_to_javascript() -> None:
-    assert foreign.same(b'{"n":1%b}' % (b"0" * 400), b'{"n":null}')
+    assert javascript.same(b'{"n":1%b}' % (b"0" * 400), b'{"n":null}')
 
 
 def test_a_rename_without_the_call_falls_back_to_a_link(

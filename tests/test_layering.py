@@ -28,9 +28,11 @@ ORDER = (  # lowest first: a module imports only what stands above it in this li
     "authlog._engine.lock",
     "authlog._engine.codec",
     "authlog._engine.state",
+    "authlog._engine.javascript",
     "authlog._engine.snapshot",
     "authlog._engine.foreign",
     "authlog._engine.log",
+    "authlog._engine.recent",
     "authlog._engine.mark",
     "authlog._engine.quarantine",
     "authlog._engine.handle",
@@ -50,7 +52,7 @@ ORDER = (  # lowest first: a module imports only what stands above it in this li
     "authlog.testing",
 )
 
-PURE = ("text", "codec", "state", "foreign")  # no path, no clock, no disk
+PURE = ("text", "codec", "state", "javascript", "foreign")  # no path, no clock, no disk
 IMPURE_MODULES = frozenset({"os", "pathlib", "time", "socket", "threading", "random", "secrets"})
 
 # What of `os` reads or changes the disk, and what of a path does.

@@ -43,7 +43,8 @@ EVENT has these members in this order:
                 in which U+FFFD stands for a lone surrogate
     dropped     {"first","last","hash"}: the events that a compaction dropped
     gap         {"first","last"}: the events that a repair could not save
-    file        the name of the file in quarantine
+    file        the name of the file in quarantine; in `adopt`: of one in which bytes of an older,
+                longer file stood behind a whole object
     by          the foreign program, as `writer`, where it is known
     erased      in a checkpoint: the highest segment whose secrets are erased
     commitment  BLAKE2b-256 of the salt's 16 bytes and the bytes of VALUE
@@ -171,6 +172,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     dropped: Span | None = None
     gap: Span | None = None
     file: str | None = None
+    by: Writer | None = None
     erased: int | None = None
 
 
@@ -272,6 +274,7 @@ def encode(
         dropped=draft.dropped,
         gap=draft.gap,
         file=draft.file,
+        by=draft.by,
         erased=draft.erased,
         commitment=digest(salt + value),
         prev=prev,

@@ -4,21 +4,22 @@ A program that doesn't know authlog reads auth.json, changes one provider and wr
 from whatever state it read. The log knows every state there was: the one from which the file
 differs least is the base, and the difference from that base is what was meant. A provider that is
 missing because the writer had not seen it was not removed by anyone.
+
+Of a file that was found (`read_intent`) nobody knows when its writer read; of a write that somebody
+holds (`read_held`) it is known between which states, and that it is one write, looked at once.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-import msgspec
 from msgspec import Struct
 
 from authlog import credentials
 from authlog._engine import codec, text
-from authlog._engine.snapshot import Found
+from authlog._engine.javascript import same
+from authlog._engine.snapshot import Found, Indenter
 
 STALE_WINDOW = 5_000_000_000  # ns before the file's mtime in which a writer may have read its base
 REWRITE_WINDOW = 200_000_000  # ns in which a rewrite that changed nothing explains an older state
-
-_value = msgspec.json.Decoder(object)
 
 
 class Shown(Struct, frozen=True):
@@ -51,6 +52,10 @@ class _Difference(Struct, frozen=True):
     changed: tuple[str, ...]
     removed: tuple[str, ...]
 
+    @property
+    def count(self) -> int:
+        return len(self.changed) + len(self.removed)
+
 
 def read_intent(
     published: Shown,
@@ -66,17 +71,69 @@ def read_intent(
     to be applied: it may be ahead of what was published.
     """
     difference = _difference(published, entries)
-    if not difference.changed and not difference.removed:
+    if not difference.count:
         return Nothing()
     if not entries:
         return _emptied(published)
     bases = [published, *(base for base in earlier if _explains(base, entries, mtime))]
     differences = [_difference(base, entries) for base in bases]
     if difference.changed:  # who fails to read doesn't write just what is there
-        differences.append(_Difference(Shown(0, {}), tuple(entries), ()))
+        differences.append(_from_nothing(entries))
     meant = min(differences, key=_unlikeliness)
-    patch = _patch(meant, current, entries)
+    removed = () if meant.changed else meant.removed  # meant only if nothing else differs
+    patch = _patch(meant, removed, current, entries)
     return Adopt(meant.base.seq, patch) if patch else Heal(meant.base.seq)
+
+
+def read_held(
+    newest: Shown,
+    earlier: Sequence[Shown],
+    current: Mapping[str, bytes],
+    entries: Mapping[str, bytes],
+) -> Adopt | Nothing:
+    """Return what the writer of `entries` meant, who had read `newest` or one of the `earlier`.
+
+    An earlier state that equals the entries is what a stale writer without a change leaves, and
+    what remains after a logout: if a newer state explains them by removals alone, it was a logout.
+    A removal beside a change is meant if the writer must have seen what it removed.
+    """
+    differences = [_difference(base, entries) for base in (newest, *earlier)]
+    if not differences[0].count:
+        return Nothing()
+    readings = [one for one in differences if one.count]
+    if equal := [one.base.seq for one in differences if not one.count]:
+        readings = [one for one in readings if not one.changed and one.base.seq > max(equal)]
+        if not readings:
+            return Nothing()
+    elif differences[0].changed:
+        readings.append(_from_nothing(entries))
+    meant = min(readings, key=lambda one: (one.count, -one.base.seq))
+    removed = meant.removed
+    if meant.changed:
+        known = any(name not in meant.changed for name in entries)
+        removed = tuple(
+            name for name in removed if known and all(name in one.removed for one in differences)
+        )
+    patch = _patch(meant, removed, current, entries)
+    return Adopt(meant.base.seq, patch) if patch else Nothing()
+
+
+def without_leftover(content: bytes, states: Iterable[Shown]) -> bytes | None:
+    """Return a whole object without the bytes of a longer older file behind it, None if it has not
+    just these.
+
+    opencode writes over the old file and cuts it afterwards: it may be killed in between. `states`
+    are those of which the older file may have been.
+    """
+    written = text.first_value(content)
+    rest = content[len(written) :].rstrip(b"\n")
+    if rest:
+        for state in states:
+            for entries in (state.entries, _as_seen(state.entries)):
+                older = Indenter().content(entries).rstrip(b"\n")
+                if older[len(written) :] == rest:
+                    return written
+    return None
 
 
 def _emptied(published: Shown) -> Adopt | Heal:
@@ -104,15 +161,13 @@ def _explains(base: Shown, entries: Mapping[str, bytes], mtime: int) -> bool:
     One that equals them is what somebody who logged in and out again within seconds has: it counts
     only for a rewrite that changed nothing, which takes no time.
     """
-    difference = _difference(base, entries)
-    if difference.changed or difference.removed or base.ended is None:
+    if _difference(base, entries).count or base.ended is None:
         return True
     return mtime - base.ended < REWRITE_WINDOW
 
 
 def _unlikeliness(difference: _Difference) -> tuple[int, bool, int]:
-    count = len(difference.changed) + len(difference.removed)
-    return count, bool(difference.removed), -difference.base.seq
+    return difference.count, bool(difference.removed), -difference.base.seq
 
 
 def _difference(base: Shown, entries: Mapping[str, bytes]) -> _Difference:
@@ -128,6 +183,11 @@ def _difference(base: Shown, entries: Mapping[str, bytes]) -> _Difference:
     )
 
 
+def _from_nothing(entries: Mapping[str, bytes]) -> _Difference:
+    """Return what a writer meant whose read had failed."""
+    return _Difference(Shown(0, {}), tuple(entries), ())
+
+
 def _as_seen(entries: Mapping[str, bytes]) -> Mapping[str, bytes]:
     """Return the entries as the file's program sees them.
 
@@ -138,7 +198,10 @@ def _as_seen(entries: Mapping[str, bytes]) -> Mapping[str, bytes]:
 
 
 def _patch(
-    meant: _Difference, current: Mapping[str, bytes], entries: Mapping[str, bytes]
+    meant: _Difference,
+    removed: Iterable[str],
+    current: Mapping[str, bytes],
+    entries: Mapping[str, bytes],
 ) -> dict[str, bytes | None]:
     """Return what to file so that the current state gets what was meant."""
     patch: dict[str, bytes | None] = {}
@@ -146,39 +209,8 @@ def _patch(
         raw = credentials.with_unknown_members(entries[name], meant.base.entries.get(name))
         if not same(current.get(name), raw):
             patch[name] = raw
-    if not meant.changed:  # a removal counts only if nothing else differs from the base
-        patch.update(dict.fromkeys(name for name in meant.removed if name in current))
+    patch.update(dict.fromkeys(name for name in removed if name in current))
     return patch
-
-
-def same(one: bytes | None, other: bytes | None) -> bool:
-    """Whether two credentials mean the same to JavaScript, in whatever order and notation."""
-    if one is None or other is None:
-        return one is other
-    return one == other or canonical(one) == canonical(other)
-
-
-def canonical(raw: bytes) -> bytes:
-    """Return a credential's JSON text as JavaScript would write it, members in one order."""
-    try:
-        value = text.decode(_value, raw)
-    except text.Undecodable:
-        return raw  # a number beyond all doubles
-    return msgspec.json.encode(_as_javascript(value), order="deterministic")
-
-
-def _as_javascript(value: object) -> object:
-    if credentials.is_mapping(value):
-        return {name: _as_javascript(item) for name, item in value.items()}
-    if credentials.is_sequence(value):
-        return [_as_javascript(item) for item in value]
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return value
-    try:
-        double = float(value)
-    except OverflowError:
-        return None  # Infinity there, which is written as null
-    return int(double) if double.is_integer() else double
 
 
 def told(found: Found, id: str) -> str:

@@ -9,6 +9,7 @@ import errno
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
@@ -25,6 +26,9 @@ from authlog._engine.snapshot import Identity, Indenter
 from authlog._engine.state import State
 from authlog.errors import LogCorrupted, NotWritten, StorageFull, not_written
 from authlog.events import Event, Writer
+
+if TYPE_CHECKING:
+    from authlog._engine.recent import Recent
 
 IDLE = b"".ljust(63) + b"\n"  # what publish.lock says while nobody syncs
 
@@ -87,6 +91,7 @@ class Handle:
         self.generation += 1
         self.tail: Tail | None = None
         self.view: View | None = None
+        self.recent: Recent | None = None
         self.mark_file: OpenFile | None = None
         self.checked = 0.0
 

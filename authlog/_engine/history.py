@@ -12,6 +12,7 @@ from authlog._engine import codec, files, log
 from authlog._engine.codec import Line
 from authlog._engine.handle import Handle
 from authlog._engine.log import Segment, Tail
+from authlog._engine.recent import Recent, Step, reaches
 from authlog._engine.state import EMPTY, State
 from authlog.errors import LogCorrupted, SecretErased
 from authlog.events import Event, Span
@@ -28,6 +29,39 @@ class Part(Struct, frozen=True):
     number: int
     first: Line
     end: int | None
+
+
+def recent(handle: Handle, end: Tail, first: int, since: int) -> tuple[Step, ...]:
+    """Return the events up to `end`, at least those from seq `first` and from ns `since` 1970 on.
+
+    They are kept, so that the next call reads only what came since.
+
+    Raises:
+        LogCorrupted: one can't be read.
+
+    """
+    kept = handle.recent
+    if kept is not None and kept.reaches(first, since) and (grown := kept.grown(end)):
+        handle.recent = grown
+        return grown.steps
+    past = Past(handle, end)
+    begin = past.parts[0]
+    for part in reversed(past.parts):
+        if reaches(part.first, first, since):
+            begin = part
+            break
+    steps = _steps(past, begin.first.public.seq - 1)
+    handle.recent = Recent(begin.first, end, steps)
+    return steps
+
+
+def everything(handle: Handle, end: Tail) -> tuple[Step, ...]:
+    """Return all events up to `end`; raises as `recent`."""
+    return _steps(Past(handle, end), 0)
+
+
+def _steps(past: "Past", after: int) -> tuple[Step, ...]:
+    return tuple(Step(line.public, tail.state) for line, tail in past.walk(after))
 
 
 class Past:

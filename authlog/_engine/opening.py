@@ -3,20 +3,19 @@
 import contextlib
 import time
 
-from authlog import credentials, events
 from authlog._engine import codec, files, rotation, safety, snapshot
 from authlog._engine.codec import Draft
 from authlog._engine.handle import Handle
 from authlog._engine.mark import Mark
 from authlog._engine.publish import WRITING
-from authlog._engine.snapshot import NO_DIGEST, Found
+from authlog._engine.snapshot import NO_DIGEST, Found, Reading
 from authlog._engine.text import Undecodable
 from authlog.errors import SnapshotCorrupted
 from authlog.events import Event
 
 
-def read_plain(handle: Handle) -> tuple[Found | None, dict[str, bytes]]:
-    """Return auth.json as it is, and its entries: none if there is no file.
+def read_plain(handle: Handle) -> tuple[Found | None, Reading]:
+    """Return auth.json as it is, and what it says: nothing if there is no file.
 
     Raises:
         SnapshotCorrupted: it is not a JSON object, and stays so for 0.1 s.
@@ -29,7 +28,7 @@ def read_plain(handle: Handle) -> tuple[Found | None, dict[str, bytes]]:
     while True:
         found = snapshot.read(path)
         if found is None:
-            return None, {}
+            return None, Reading({})
         try:
             return found, snapshot.parse(found.content)
         except Undecodable:
@@ -69,13 +68,12 @@ def _make_folders(handle: Handle) -> None:
 
 
 def _begin(handle: Handle) -> Event:
-    found, content = read_plain(handle)
-    omitted = tuple(name for name in content if not credentials.can_be_filed(name))
+    found, said = read_plain(handle)
     draft = Draft(
         kind="init",
         id=handle.world.random(codec.ID_SIZE).hex(),
-        value={name: raw for name, raw in content.items() if name not in omitted},
-        found=events.Found(omitted=omitted) if omitted else None,
+        value=said.filed,
+        found=said.found,
     )
     line, public, hash = handle.encode_first(draft)
     rotation.write_segment(handle, 1, line)

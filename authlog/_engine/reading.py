@@ -202,7 +202,7 @@ def shown_despite(handle: Handle, error: LogCorrupted) -> dict[str, bytes]:
         raise error
     if mark.after != found.identity and _digest(handle, mark, found) != mark.digest:
         raise error
-    return snapshot.parse(found.content)
+    return snapshot.parse(found.content).entries
 
 
 def _digest(handle: Handle, mark: Mark, found: Found) -> str | None:

@@ -252,7 +252,7 @@ def _shown(read: Read, id: str | None, state: State, seq: int, new: int) -> Stat
         return None
     if snapshot.digest(found.content, id) != mark.digest:
         return None
-    entries = snapshot.parse(found.content)  # the digest tells that we wrote it
+    entries = snapshot.parse(found.content).entries  # the digest tells that we wrote it
     visible = {state.name(provider) for provider in state.shown()}
     filed = {name: one for name, one in state.filed.items() if name not in visible}
     for provider, raw in entries.items():

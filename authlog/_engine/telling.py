@@ -1,19 +1,37 @@
 """Telling a foreign write as an event: what it meant, in the light of every state there was."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+import msgspec
 from msgspec import Struct
 
-from authlog import credentials, events
 from authlog._engine import codec, foreign, history, quarantine, snapshot
 from authlog._engine.codec import Draft
-from authlog._engine.foreign import Adopt, Nothing, Shown
+from authlog._engine.foreign import Adopt, Heal, Nothing, Shown
 from authlog._engine.handle import Appended, Handle
 from authlog._engine.log import Tail
 from authlog._engine.mark import Mark
-from authlog._engine.snapshot import Found
+from authlog._engine.recent import Step
+from authlog._engine.snapshot import Found, Identity, Reading
 from authlog._engine.state import State
 from authlog._engine.text import Undecodable
+from authlog.events import Writer
+
+Meant = Adopt | Heal | Nothing
+
+
+class Held(Struct, frozen=True):
+    """A foreign write that somebody holds: its bytes, and who wrote it.
+
+    Its base is a state from seq `after` to `before`; None is the stale window, and the newest. With
+    the `identity` of its file it is told once, whoever else looks at that file.
+    """
+
+    content: bytes
+    writer: Writer
+    after: int | None = None
+    before: int | None = None
+    identity: Identity | None = None
 
 
 class _Past(Struct, frozen=True):
@@ -32,7 +50,7 @@ class _Past(Struct, frozen=True):
 def tell(
     handle: Handle, tail: Tail, mark: Mark | None, found: Found, *, first_look: bool, replaced: bool
 ) -> Appended | None:
-    """Append what a foreign file meant; None if it says nothing.
+    """Append what a foreign file meant; without an event, or None, if it says nothing.
 
     `first_look` is the first since a boot, `replaced` a file that a publish has put out of place:
     one that cannot be read, or says what we once said, says nothing there.
@@ -41,60 +59,117 @@ def tell(
         NotWritten, LockTimeout: it could not be appended.
 
     """
+    since = _Since.of(mark, tail, first_look=first_look)
+    mtime = found.identity[1]
+    told = foreign.told(found, tail.id)
+    steps = history.recent(handle, tail, since.first, _stale(mtime))
+    if _was_told(steps, told):
+        return None
+    if first_look or replaced:
+        steps = history.everything(handle, tail)
+    states = _states(steps)
     try:
-        content = snapshot.parse(found.content)
+        reading, file = _read(handle, found.content, [] if replaced else states)
     except Undecodable:
-        return None if replaced else _quarantine(handle, found)
-    omitted = tuple(name for name in content if not credentials.can_be_filed(name))
-    entries = {name: raw for name, raw in content.items() if name not in omitted}
-    past = _recall(handle, tail, _Since.of(mark, tail, first_look=first_look), found, entries)
+        return None if replaced else _quarantine(handle, found.content, None)
+    past = _recall(steps, states, since, mtime, told, reading.filed)
     if past.told or past.current or (replaced and past.equal):
         return None
-    mtime = found.identity[1]
     if first_look and any(state.ended and mtime < state.ended for state in past.equal):
         return None  # a rename of ours that did not reach the disk
-    return _append(handle, tail.id, found, past, entries, omitted)
+
+    def intent(current: Mapping[str, bytes]) -> Meant:
+        return foreign.read_intent(past.published, past.earlier, current, reading.filed, mtime)
+
+    return _append(handle, intent, reading, Draft(kind="heal", told=told, file=file), own=False)
 
 
-def _quarantine(handle: Handle, found: Found) -> Appended:
-    path = quarantine.unreadable_snapshot(handle.layout, found.content)
-    quarantine.keep(handle.layout, path, found.content)
-    draft = Draft(kind="quarantine", file=path.name)
-    return handle.append(lambda state: draft, own=False)
+def tell_held(handle: Handle, tail: Tail, held: Held) -> Appended | None:
+    """Append what a write meant that somebody holds; without an event if it says nothing, None if
+    it was told.
+
+    Raises: as `tell`.
+    """
+    told = None
+    if held.identity is not None:
+        told = foreign.told(Found(held.identity, held.content), tail.id)
+    last = tail.seq if held.before is None else min(held.before, tail.seq)
+    since = _stale(handle.world.now_ns())
+    steps = history.recent(handle, tail, min(held.after or last, last), since)
+    if told is not None and _was_told(steps, told):
+        return None
+    states = [
+        state
+        for state in _states(steps)
+        if state.seq <= last and _may_be_read(state, held.after, since)
+    ] or [_current(tail)]
+    try:
+        reading, file = _read(handle, held.content, states)
+    except Undecodable:
+        return _quarantine(handle, held.content, held.writer)
+
+    def intent(current: Mapping[str, bytes]) -> Meant:
+        *earlier, newest = states
+        return foreign.read_held(newest, earlier[::-1], current, reading.filed)
+
+    draft = Draft(kind="heal", told=told, file=file, by=held.writer)
+    return _append(handle, intent, reading, draft, own=True)
+
+
+def _read(handle: Handle, content: bytes, states: list[Shown]) -> tuple[Reading, str | None]:
+    """Return what the bytes say, and the name under which they are kept if they are damaged.
+
+    Raises:
+        Undecodable: they can't be read.
+
+    """
+    try:
+        return snapshot.parse(content), None
+    except Undecodable:
+        whole = foreign.without_leftover(content, states)
+        if whole is None:
+            raise
+    reading = snapshot.parse(whole)
+    return reading, _keep(handle, content)
+
+
+def _keep(handle: Handle, content: bytes) -> str:
+    path = quarantine.unreadable_snapshot(handle.layout, content)
+    quarantine.keep(handle.layout, path, content)
+    return path.name
+
+
+def _quarantine(handle: Handle, content: bytes, by: Writer | None) -> Appended:
+    draft = Draft(kind="quarantine", file=_keep(handle, content), by=by)
+    return handle.append(lambda state: draft, own=by is not None)
 
 
 def _append(
     handle: Handle,
-    id: str,
-    found: Found,
-    past: _Past,
-    entries: Mapping[str, bytes],
-    omitted: tuple[str, ...],
-) -> Appended | None:
-    said: list[Draft] = []
-    told = foreign.told(found, id)
+    intent: Callable[[Mapping[str, bytes]], Meant],
+    reading: Reading,
+    heal: Draft,
+    *,
+    own: bool,
+) -> Appended:
+    """Append what is meant to the newest state; `heal` is what is said if that is no change."""
 
     def decide(state: State) -> Draft | None:
-        intent = foreign.read_intent(
-            past.published, past.earlier, state.shown(), entries, found.identity[1]
-        )
-        if isinstance(intent, Nothing):
+        meant = intent(state.shown())
+        if isinstance(meant, Nothing):
             return None
-        draft = Draft(kind="heal", told=told, base=intent.base)
-        if isinstance(intent, Adopt):
-            draft = Draft(
+        draft = msgspec.structs.replace(heal, base=meant.base)
+        if isinstance(meant, Adopt):
+            draft = msgspec.structs.replace(
+                draft,
                 kind="adopt",
-                value={state.name(name): raw for name, raw in intent.patch.items()},
-                accounts=frozenset(state.name(name) for name in intent.patch if name in state.use),
-                told=told,
-                base=intent.base,
-                found=events.Found(omitted=omitted) if omitted else None,
+                value={state.name(name): raw for name, raw in meant.patch.items()},
+                accounts=frozenset(state.name(name) for name in meant.patch if name in state.use),
+                found=reading.found,
             )
-        said.append(draft)
         return draft
 
-    appended = handle.append(decide, own=False)
-    return appended if said else None
+    return handle.append(decide, own=own)
 
 
 class _Since(Struct, frozen=True):
@@ -113,24 +188,54 @@ class _Since(Struct, frozen=True):
 
 
 def _recall(
-    handle: Handle, tail: Tail, since: _Since, found: Found, entries: Mapping[str, bytes]
+    steps: tuple[Step, ...],
+    states: list[Shown],
+    since: _Since,
+    mtime: int,
+    told: str,
+    entries: Mapping[str, bytes],
 ) -> _Past:
-    told = foreign.told(found, tail.id)
-    published, earlier, equal = Shown(0, {}), list[Shown](), list[Shown]()
-    before: State | None = None
-    was_told = False
-    for line, at in history.Past(handle, tail).walk():
-        public = line.public
-        was_told = was_told or public.told == told
-        if before is not None:
-            past = Shown(public.seq - 1, before.shown(), codec.time_ns(public.time))
-            if foreign.says(past, entries):
-                equal.append(past)
-            may_be = past.seq >= since.first or foreign.is_recent(past, found.identity[1])
-            if public.seq <= since.last and may_be:
-                earlier.append(past)
-        before = at.state
-        if public.seq == since.last and at.state is not None:
-            published = Shown(public.seq, at.state.shown())
-    current = before is not None and foreign.says(Shown(0, before.shown()), entries)
-    return _Past(was_told, current, published, tuple(earlier[::-1]), tuple(equal))
+    *past, current = states
+    earlier = [
+        state
+        for state in past
+        if state.seq < since.last and (state.seq >= since.first or foreign.is_recent(state, mtime))
+    ]
+    published = next((state for state in states if state.seq == since.last), Shown(0, {}))
+    return _Past(
+        _was_told(steps, told),
+        foreign.says(current, entries),
+        published,
+        tuple(earlier[::-1]),
+        tuple(state for state in past if foreign.says(state, entries)),
+    )
+
+
+def _states(steps: tuple[Step, ...]) -> list[Shown]:
+    """Return what auth.json showed after each event, as far as it is known, oldest first."""
+    ends = [codec.time_ns(step.public.time) for step in steps[1:]]
+    return [
+        Shown(step.public.seq, step.state.shown(), ended)
+        for step, ended in zip(steps, [*ends, None], strict=True)
+        if step.state is not None
+    ]
+
+
+def _may_be_read(state: Shown, after: int | None, since: int) -> bool:
+    if after is not None:
+        return state.seq >= after
+    return state.ended is None or state.ended >= since
+
+
+def _was_told(steps: tuple[Step, ...], told: str) -> bool:
+    return any(step.public.told == told for step in steps)
+
+
+def _current(tail: Tail) -> Shown:
+    assert tail.state is not None  # of a segment that was read to its end
+    return Shown(tail.seq, tail.state.shown())
+
+
+def _stale(mtime: int) -> int:
+    """Return since when, ns since 1970, a base may have been current of a file of that mtime."""
+    return mtime - foreign.STALE_WINDOW

@@ -17,7 +17,10 @@ CREDENTIAL_LIMIT = 1 << 20  # bytes; the largest seen is under 8 KiB
 LINE_LIMIT = 64 << 20  # bytes, of a line of the log and of auth.json
 
 T = TypeVar("T")
-_STRINGS_AND_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+BOM = b"\xef\xbb\xbf"
+
+# An unclosed string reaches to the end, so that no byte is looked at twice.
+_STRINGS_AND_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 _members = msgspec.json.Decoder(dict[str, Raw])
 
 
@@ -50,6 +53,22 @@ def _check_depth(text: bytes) -> None:
                 depth -= 1
             case _:
                 pass
+
+
+def first_value(text: bytes) -> bytes:
+    """Return the text up to the end of its first array or object; all of it if none ends."""
+    depth = 0
+    for found in _STRINGS_AND_BRACKETS.finditer(text):
+        match found.group():
+            case b"[" | b"{":
+                depth += 1
+            case b"]" | b"}":
+                depth -= 1
+                if depth == 0:
+                    return text[: found.end()]
+            case _:
+                pass
+    return text
 
 
 def decode(decoder: "msgspec.json.Decoder[T]", text: bytes) -> T:

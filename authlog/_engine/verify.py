@@ -185,7 +185,7 @@ class _Verify:
         if found is None:
             return "missing"
         try:
-            entries = snapshot.parse(found.content)
+            entries = snapshot.parse(found.content).entries
         except Undecodable as error:
             if self.tail is None:
                 self.damage.append(Damage(str(path), 0, str(error)))
