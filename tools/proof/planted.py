@@ -296,7 +296,7 @@ PLANTED = [
         "_engine/materialize.py",
         "        return snapshot.identity(files.stat(layout.next)) == self.seen",
         "        return True",
-        "test_edges.py -k just_before_the_exchange",
+        "test_publish.py -k just_before_the_exchange",
     ),
     Planted(
         "moved-is-shown",
@@ -304,7 +304,7 @@ PLANTED = [
         "_engine/publish.py",
         "        and snapshot.identity(files.stat(handle.layout.snapshot)) == mark.after\n",
         "",
-        "test_edges.py -k died_before_the_exchange",
+        "test_publish.py -k died_before_the_exchange",
     ),
     Planted(
         "wait-for-any-line",
@@ -312,7 +312,7 @@ PLANTED = [
         "_engine/publish.py",
         "_covers(handle, mark, mine) and handle.contains(mine)",
         "_covers(handle, mark, mine)",
-        "test_edges.py -k another_line_for_his",
+        "test_publish.py -k another_line_for_his",
     ),
     Planted(
         "wait-for-no-debts",
@@ -320,7 +320,7 @@ PLANTED = [
         "_engine/publish.py",
         " and not mark.owes and",
         " and",
-        "test_edges.py -k folder_sync_is_owed",
+        "test_publish.py -k folder_sync_is_owed",
     ),
     Planted(
         "start-from-any-state",
@@ -328,7 +328,7 @@ PLANTED = [
         "_engine/telling.py",
         "            may_be = past.seq >= since.first or foreign.is_recent(past, found.identity[1])",
         "            may_be = True",
-        "test_edges.py -k only_a_recent_state",
+        "test_telling.py -k only_a_recent_state",
     ),
     Planted(
         "erase-under-an-unsynced-name",
