@@ -18,7 +18,9 @@ class Compaction(Struct, frozen=True, kw_only=True):
     """What a compaction changed, or with `dry_run` would change.
 
     `secrets` is how many events lost theirs, in the segments `erased`; they are the ones that are
-    superseded for longer than the retention. `dropped` are the events that are gone from the log
+    superseded for longer than the retention. `credentials` is how many credentials stood in events
+    and stand in none any more, erased or dropped; one that several events held counts once, and
+    what was in quarantine is not counted. `dropped` are the events that are gone from the log
     by now, this time's and earlier ones; `quarantined` how many files were removed from quarantine.
     """
 
@@ -26,6 +28,7 @@ class Compaction(Struct, frozen=True, kw_only=True):
     before: Extent
     after: Extent
     secrets: int
+    credentials: int
     erased: tuple[int, ...]
     dropped: Span | None
     quarantined: int

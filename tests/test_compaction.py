@@ -22,7 +22,7 @@ from authlog import (
     Span,
     testing,
 )
-from authlog._engine import compaction, erasing, files, history, publish, rotation
+from authlog._engine import compaction, erasing, extent, files, history, publish, rotation
 from authlog._engine import mark as marks
 from authlog._engine.codec import Draft
 from authlog._engine.handle import Handle
@@ -143,13 +143,35 @@ def test_a_dry_run_says_exactly_what_would_change_and_changes_nothing(
     planned = store.compact(**given, dry_run=True)  # type: ignore[arg-type]
     assert content == {file: file.read_bytes() for file in content}
     done = store.compact(**given)  # type: ignore[arg-type]
-    told = ("before", "after", "secrets", "erased", "dropped", "quarantined")
-    assert [getattr(planned, name) for name in told[:4]] == [
-        getattr(done, name) for name in told[:4]
+    told = ("before", "after", "secrets", "credentials", "erased", "dropped", "quarantined")
+    assert [getattr(planned, name) for name in told[:5]] == [
+        getattr(done, name) for name in told[:5]
     ]
     again, planned = store.compact(**given, dry_run=True), store.compact(**given)  # type: ignore[arg-type]
     assert [getattr(planned, name) for name in told] == [getattr(again, name) for name in told]
     assert again.before == again.after
+
+
+@pytest.mark.parametrize("drop", [False, True])
+def test_it_tells_how_many_credentials_stand_nowhere_any_more_before_and_after(
+    path: Path, drop: bool
+) -> None:
+    log = AuthLog(path)
+    log.set("a", ApiKey("1"))
+    log.set("a", ApiKey("2"))
+    log.set("a", ApiKey("1"))  # so this one is not superseded
+    log.set("b@work", OAuth("r-1", "a-1", 1))
+    log.update("b@work", access="a-2", more=[1, {"x": 1.50}])
+    log.compact(retain=timedelta(days=1))  # of what stands in two segments each counts once
+    log.set("c", {"type": "new", "key": "\u00e9"})
+    log.set("d", ApiKey("1"))
+    log.remove("d")
+    gone = 3  # a's second, b's first, and d
+    assert log.compact(dry_run=True).credentials == 0
+    assert log.compact(retain=NOW, drop_history=drop, dry_run=True).credentials == gone
+    assert log.compact(retain=NOW, drop_history=drop).credentials == gone
+    assert log.compact(retain=NOW, drop_history=drop).credentials == 0
+    assert log.compact(retain=NOW, drop_history=drop, dry_run=True).credentials == 0
 
 
 def test_a_log_without_a_log_has_nothing_to_compact(path: Path) -> None:
@@ -365,6 +387,26 @@ def test_a_state_is_looked_for_again_if_history_is_dropped_meanwhile(
     monkeypatch.setattr(history, "state_at", state_at)
     with pytest.raises(SecretErased):
         store.at(2)
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_compaction_looks_again_if_another_one_drops_history_meanwhile(
+    store: AuthLog, monkeypatch: pytest.MonkeyPatch, dry_run: bool
+) -> None:
+    other, real = AuthLog(store.path), extent.measured
+
+    def measured(handle: Handle, end: Tail) -> extent.Measured:
+        with monkeypatch.context() as patch:
+            patch.setattr(compaction, "measured", real)
+            if end.dropped is None:
+                other.compact(drop_history=True)
+        return real(handle, end)
+
+    monkeypatch.setattr(compaction, "measured", measured)
+    state = other.all()
+    done = store.compact(retain=NOW, dry_run=dry_run)
+    assert (done.before.events, done.after.events) == (1, 1)
+    assert store.all() == state
 
 
 @pytest.mark.damaged

@@ -82,6 +82,7 @@ def test_nothing_is_silently_empty_when_auth_json_and_a_bit_of_the_log_are_gone(
         assert not copy.exists(), place
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("with_mark", [True, False])
 def test_the_last_line_cut_at_every_byte(store: Path, tmp_path: Path, with_mark: bool) -> None:
     data = segment(store / "auth.json").read_bytes()

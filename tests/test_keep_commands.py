@@ -60,13 +60,14 @@ def test_compact_says_before_what_it_does_and_does_that(store: Path) -> None:
     planned = json.loads(run(store, "compact", "--retain", "0", "--dry-run", "--json").out)
     assert all(holding(store, secret) for secret in SECRETS)
     done = json.loads(run(store, "compact", "--retain", "0", "--yes", "--json").out)
-    for name in ("before", "after", "secrets", "erased"):
+    for name in ("before", "after", "secrets", "credentials", "erased"):
         assert planned[name] == done[name]
+    assert done["credentials"] == 3
     assert [holding(store, secret) for secret in SECRETS[:-1]] == [[], [], []]
     assert holding(store, SECRETS[-1]) != []
     shown = run(store, "compact")
     assert shown.code == 0
-    assert "secrets   of 0 events erased" in shown.out
+    assert "secrets   0 erased" in shown.out
 
 
 def test_what_takes_something_away_needs_a_yes(store: Path) -> None:

@@ -14,7 +14,7 @@ from authlog import ApiKey, AuthLog, Credential, OAuth, testing
 from authlog._engine import rotation
 from authlog._engine.log import Tail
 
-pytestmark = needs.fork
+pytestmark = [needs.fork, pytest.mark.no_cover]  # each runs the same change once per step
 
 Change = Callable[[AuthLog], object]
 

@@ -17,6 +17,8 @@ from outage import SNAPSHOT, Outage, Step, Values, World, before_each_change, fi
 from tools.proof import choices
 from tools.proof.disk import FOLDER, Disk, Killed
 
+pytestmark = pytest.mark.no_cover  # many thousand runs of the same lines
+
 A, B, C = ApiKey("a"), ApiKey("b" * 600), ApiKey("c")  # B is longer than a sector
 LOGIN = OAuth(refresh="r1", access="a1", expires=1)
 REFRESHED = OAuth(refresh="r2", access="a2", expires=2)

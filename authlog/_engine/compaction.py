@@ -6,16 +6,17 @@ compaction. publish.lock is held for one segment at a time.
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
-from authlog._engine import codec, erasing, files, history, log, rotation, safety
+from authlog._engine import erasing, files, log, rotation, safety
 from authlog._engine import state as states
-from authlog._engine.erasing import Closed
+from authlog._engine.extent import Preview, filed, measured
 from authlog._engine.handle import Handle
 from authlog._engine.log import Tail
 from authlog._engine.mark import Mark
 from authlog._engine.materialize import show_again
 from authlog._engine.publish import publish, publish_under_lock
-from authlog._engine.reading import read
+from authlog._engine.reading import look_back
 from authlog.errors import NotMaterialized
 from authlog.events import Span
 from authlog.outcomes import Compaction, Extent
@@ -37,7 +38,7 @@ def compact(
 
     """
     publish(handle)
-    before = _extent(handle, read(handle).tail)
+    before = look_back(handle, partial(measured, handle))
     erased: dict[int, int] = {}
     if not drop_history:
         _erase(handle, _retire(handle), retain, erased, progress)
@@ -47,12 +48,13 @@ def compact(
     erasing.drop(handle)
     with erasing.publishing(handle):
         quarantined = erasing.tidy(handle, retain)
-    after = read(handle).tail
+    after = look_back(handle, partial(measured, handle))
     return Compaction(
         path=str(handle.layout.snapshot),
-        before=before,
-        after=_extent(handle, after),
+        before=before.extent,
+        after=after.extent,
         secrets=sum(erased.values()),
+        credentials=len(before.without() - after.without()),
         erased=tuple(erased),
         dropped=after.dropped,
         quarantined=quarantined,
@@ -65,62 +67,38 @@ def plan(handle: Handle, retain: timedelta, *, drop_history: bool) -> Compaction
 
     Raises: as `compact`.
     """
-    tail = read(handle).tail
+    return look_back(handle, partial(_plan, handle, retain, drop_history))
+
+
+def _plan(handle: Handle, retain: timedelta, drop: bool, tail: Tail) -> Compaction:
     assert tail.state is not None
-    before = _extent(handle, tail)
-    closing = not _is_alone(tail) or (drop_history and _droppable(handle, tail))
-    dropped = Span(first=1, last=tail.seq, hash=tail.hash) if drop_history else None
-    preview = _Preview(handle, tail, retain)
-    if not drop_history:
+    before = measured(handle, tail)
+    after, left = before.extent, before.without()
+    closing = not _is_alone(tail) or (drop and _droppable(handle, tail))
+    dropped = Span(first=1, last=tail.seq, hash=tail.hash) if drop and closing else tail.dropped
+    preview = Preview(handle, tail, retain)
+    if not drop:
         for number in handle.numbers():
             preview.add(number, closing=closing)
-    after = before
+        left = before.without(preview.erased)
+        after = Extent(after.events, after.segments, sum(preview.sizes))
     if closing:
-        draft = states.checkpoint(tail.state, tail.id, preview.highest, dropped or tail.dropped)
+        draft = states.checkpoint(tail.state, tail.id, preview.highest, dropped)
         line, _, _ = handle.encode(tail, draft, tail.seq)
         sizes = [*preview.sizes, len(line)]
-        after = Extent(1 if dropped else before.events + 1, len(sizes), sum(sizes))
-    elif preview.sizes:
-        after = Extent(before.events, before.segments, sum(preview.sizes))
+        left = filed(tail.state) | (frozenset() if drop else left)
+        after = Extent(1 if drop else after.events + 1, len(sizes), sum(sizes))
     return Compaction(
         path=str(handle.layout.snapshot),
-        before=before,
+        before=before.extent,
         after=after,
         secrets=sum(preview.erased.values()),
+        credentials=len(before.without() - left),
         erased=tuple(preview.erased),
-        dropped=dropped if closing and dropped else tail.dropped,
+        dropped=dropped,
         quarantined=len(erasing.overdue(handle, retain)),
         dry_run=True,
     )
-
-
-class _Preview:
-    """What erasing would leave: the size of each segment, and the highest one without secrets."""
-
-    def __init__(self, handle: Handle, tail: Tail, retain: timedelta) -> None:
-        self.handle = handle
-        self.tail = tail
-        self.retain = retain
-        self.sizes: list[int] = []
-        self.erased: dict[int, int] = {}
-        self.highest = tail.erased
-
-    def add(self, number: int, *, closing: bool) -> None:
-        found = erasing.closed(self.handle, number)
-        newest = found is None
-        if found is None:
-            data = files.read(self.tail.segment.file.fd, self.tail.offset, 0)
-            now = codec.timestamp(self.handle.world.now_ns())
-            found = Closed(number, data, self.tail.seq + 1, now)
-        data = found.data
-        if (closing or not newest) and found.is_due(self.handle.world.now_ns(), self.retain):
-            path = self.handle.layout.segment(number)
-            data, secrets = erasing.without_secrets(path, data, found.end)
-            if secrets:
-                self.erased[number] = secrets
-        if not newest and self.highest == number - 1 and rotation.is_erased(data):
-            self.highest = number
-        self.sizes.append(len(data))
 
 
 def nothing(handle: Handle, *, dry_run: bool) -> Compaction:
@@ -131,6 +109,7 @@ def nothing(handle: Handle, *, dry_run: bool) -> Compaction:
         before=none,
         after=none,
         secrets=0,
+        credentials=0,
         erased=(),
         dropped=None,
         quarantined=0,
@@ -243,13 +222,3 @@ def _publish_all(handle: Handle) -> None:
     """Publish, and look at the file that this replaced as well. Needs publish.lock."""
     publish_under_lock(handle)
     publish_under_lock(handle)
-
-
-def _extent(handle: Handle, tail: Tail) -> Extent:
-    past = history.Past(handle, tail)
-    sizes = [files.stat(handle.layout.segment(part.number)) for part in past.parts]
-    return Extent(
-        events=sum(1 for _ in past.walk()),
-        segments=len(past.parts),
-        bytes=sum(stat.st_size for stat in sizes if stat),
-    )

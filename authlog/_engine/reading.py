@@ -6,6 +6,8 @@ auth.json are as remembered, that is one `pread` and one `stat`.
 
 import contextlib
 import errno
+from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 
@@ -18,6 +20,8 @@ from authlog._engine.mark import Mark
 from authlog._engine.publish import publish
 from authlog._engine.snapshot import Found
 from authlog.errors import AuthLogError, LockTimeout, LogCorrupted, NotMaterialized
+
+T = TypeVar("T")
 
 ONLY_READ = (errno.EACCES, errno.EPERM, errno.EROFS)
 FOREIGN_WAIT = 0.1  # s that a reader waits to have a foreign write told; it answers without it then
@@ -41,6 +45,21 @@ def read(handle: Handle) -> View:
         if raw == view.raw and snapshot.identity(stat) in view.ours and _still_there(handle):
             return view
     return _read_anew(handle)
+
+
+def look_back(handle: Handle, look: Callable[[Tail], T]) -> T:
+    """Return what `look` finds behind what was published; a compaction in another process may drop
+    old segments under its eyes, and then it looks again.
+
+    Raises: as `read`.
+    """
+    while True:
+        tail = read(handle).tail
+        try:
+            return look(tail)
+        except LogCorrupted:
+            if read(handle).tail.dropped == tail.dropped:
+                raise
 
 
 def _still_there(handle: Handle) -> bool:

@@ -81,8 +81,8 @@ def _tell(done: Compaction, *, as_json: bool) -> None:
     for name in ("events", "segments", "bytes"):
         before, after = getattr(done.before, name), getattr(done.after, name)
         print(f"{name:9} {before:>12,} -> {after:,}")
-    segments = f", in segments {_ranges(done.erased)}" if done.erased else ""
-    print(f"secrets   of {done.secrets:,} events {would}erased{segments}")
+    where = f", from {done.secrets:,} events of segments {_ranges(done.erased)}"
+    print(f"secrets   {done.credentials:,} {would}erased{where if done.erased else ''}")
     if done.dropped:
         print(f"dropped   events {done.dropped.first} to {done.dropped.last}")
     if done.quarantined:
