@@ -332,15 +332,21 @@ class AuthLog:
             LockTimeout, NotWritten, Corruption, UnknownFormat, NotMaterialized: as `set`.
 
         """
-        try:
-            safety.check(self.path, files.stat(self.path))
-            try:
-                told = publish(self._handle)
-            except (NoLog, FileNotFoundError):
-                told = [event] if (event := opening.init(self._handle)) else []
-        except OSError as error:
-            raise _refused(self._handle, error) from error
+        told = self._told(None, None)
         return told[-1] if told else None
+
+    def materialize(
+        self, *, ready: Callable[[Path], None] | None = None, timeout: float | None = None
+    ) -> None:
+        """Rebuild auth.json in a new file, also if it shows the newest state already: a program
+        that has the old one open writes into that.
+
+        `ready` is called with the path of the new file before that takes auth.json's place; it
+        must be quick and not use this AuthLog. `timeout` stands for `lock_timeout`.
+
+        Raises: as `adopt`.
+        """
+        self._told(ready or (lambda path: None), timeout)
 
     def tell(
         self,
@@ -482,6 +488,20 @@ class AuthLog:
         return True
 
     # Inside
+
+    def _told(self, ready: Callable[[Path], None] | None, timeout: float | None) -> list[Event]:
+        """Publish, and return what other programs' writes were told as."""
+        try:
+            safety.check(self.path, files.stat(self.path))
+            while True:
+                try:
+                    return publish(self._handle, timeout=timeout, ready=ready)
+                except (NoLog, FileNotFoundError):
+                    event = opening.init(self._handle)
+                    if ready is None:
+                        return [event] if event else []
+        except OSError as error:
+            raise _refused(self._handle, error) from error
 
     def _published(self) -> View:
         view = reading.read(self._handle)

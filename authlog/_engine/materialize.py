@@ -3,6 +3,8 @@
 import contextlib
 import errno
 import os
+from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
@@ -33,11 +35,18 @@ def show_again(handle: Handle, tail: Tail, mark: Mark) -> Mark | None:
 
 
 class Shower:
-    """What one publish has seen of auth.json, and what it makes of it. Needs publish.lock."""
+    """What one publish has seen of auth.json, and what it makes of it. Needs publish.lock.
 
-    def __init__(self, handle: Handle, mark: Mark | None) -> None:
+    With `ready` auth.json gets a new file in any case, and `ready` is called with its path before
+    it takes the place.
+    """
+
+    def __init__(
+        self, handle: Handle, mark: Mark | None, ready: Callable[[Path], None] | None = None
+    ) -> None:
         self.handle = handle
         self.mark = mark
+        self.ready = ready
         self.seen: Identity | None = None
         self.digest: str | None = None
         self.foreign = False
@@ -94,7 +103,7 @@ class Shower:
         content = self.handle.indenter.content(tail.state.shown())
         digest = snapshot.digest(content, tail.id)
         try:
-            if self.seen is not None and self.digest == digest:
+            if self.ready is None and self.seen is not None and self.digest == digest:
                 self._keep(tail, digest)
             elif not self._replace(tail, content, digest):
                 return False
@@ -118,6 +127,8 @@ class Shower:
     def _replace(self, tail: Tail, content: bytes, digest: str) -> bool:
         try:
             after = self._write_next(content)
+            if self.ready is not None:
+                self.ready(self.handle.layout.next)
         except OSError:
             self.leave(tail)
             raise

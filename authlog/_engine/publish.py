@@ -5,6 +5,7 @@ under publish.lock, in the order of DESIGN section 4. Recovery is this and nothi
 """
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from authlog._engine import erasing, files, log, rotation, snapshot, telling
@@ -27,9 +28,14 @@ class Gone(Exception):
 
 
 def publish(
-    handle: Handle, mine: Appended | None = None, timeout: float | None = None
+    handle: Handle,
+    mine: Appended | None = None,
+    timeout: float | None = None,
+    ready: Callable[[Path], None] | None = None,
 ) -> list[Event]:
     """Return when everything appended so far, `mine` with it, is durable and shown.
+
+    `ready`: see `Shower`.
 
     Waits for publish.lock up to `timeout` seconds, `lock_timeout` if it is None, and returns
     without it if another process publishes `mine` meanwhile. Returns what foreign writes were told
@@ -50,7 +56,7 @@ def publish(
         if not handle.publish_lock.acquire(wait, lambda: _acknowledged(handle, mine)):
             break
         try:
-            done = _Publish(handle, told)
+            done = _Publish(handle, told, ready)
             looked = done.run(mine)
         finally:
             handle.publish_lock.release()
@@ -92,10 +98,12 @@ def _covers(handle: Handle, mark: Mark, mine: Appended) -> bool:
 class _Publish:
     """One publish, under publish.lock."""
 
-    def __init__(self, handle: Handle, told: list[Event]) -> None:
+    def __init__(
+        self, handle: Handle, told: list[Event], ready: Callable[[Path], None] | None = None
+    ) -> None:
         self.handle = handle
         self.told = told
-        self.shower = Shower(handle, handle.read_mark())
+        self.shower = Shower(handle, handle.read_mark(), ready)
         self.tail = handle.newest(self.shower.mark)
         self.rotated = False
 
