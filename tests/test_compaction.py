@@ -409,6 +409,29 @@ def test_a_compaction_looks_again_if_another_one_drops_history_meanwhile(
     assert store.all() == state
 
 
+def test_verify_looks_again_if_history_is_dropped_meanwhile(store: AuthLog, path: Path) -> None:
+    other, told = AuthLog(path), list[int]()
+
+    def progress(done: int, total: int) -> None:
+        told.append(done)
+        if len(told) == 2:
+            other.compact(drop_history=True)
+
+    health = store.verify(progress=progress)
+    assert (health.ok, len(health.segments), len(told)) == (True, 1, 4)
+    assert health.seq == store.seq()
+
+
+@needs.symlinks
+@pytest.mark.damaged
+def test_a_segment_whose_name_leads_nowhere_is_no_empty_one(store: AuthLog, path: Path) -> None:
+    first = min(folder(path).glob("0*.jsonl"))
+    first.unlink()
+    first.symlink_to(path.with_name("nowhere"))
+    with pytest.raises(LogCorrupted, match="missing"):
+        store.verify()
+
+
 @pytest.mark.damaged
 def test_an_empty_segment_is_damage(store: AuthLog, path: Path) -> None:
     min(folder(path).glob("0*.jsonl")).write_bytes(b"")
