@@ -381,7 +381,7 @@ PLANTED = [
     Planted(
         "repair-with-any-line",
         "behind a gap only lines that prove to be of this log count",
-        "_engine/repair.py",
+        "_engine/evidence.py",
         "if _is_ours(one, by_seq, id, mark)]",
         "]",
         "test_repair.py -k another_log",
@@ -389,8 +389,8 @@ PLANTED = [
     Planted(
         "use-a-seq-twice",
         "a repair goes on behind every seq that was ever published",
-        "_engine/repair.py",
-        "used = max(seq, read.mark.seq if read.mark else 0)",
+        "_engine/salvage.py",
+        "used = max(seq, mark.seq if mark else 0)",
         "used = seq",
         "test_repair.py -k newest_segment",
     ),
@@ -405,7 +405,7 @@ PLANTED = [
     Planted(
         "believe-an-unproved-auth-json",
         "auth.json counts as it is only if the mark's digest is its own",
-        "_engine/repair.py",
+        "_engine/salvage.py",
         "    if snapshot.digest(found.content, id) != mark.digest:\n        return None\n",
         "",
         "test_repair.py -k foreign_write_is_told",
