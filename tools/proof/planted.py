@@ -363,6 +363,14 @@ PLANTED = [
         "test_compaction.py -k publish_that_keeps",
     ),
     Planted(
+        "forget-what-is-shown",
+        "who showed the last event before a checkpoint shows the checkpoint",
+        "_engine/rotation.py",
+        "        shown = tail.seq\n",
+        "        pass\n",
+        "test_compaction.py -k means_the_same",
+    ),
+    Planted(
         "leave-quarantine",
         "compaction empties quarantine by the same retention",
         "_engine/erasing.py",
