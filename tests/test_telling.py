@@ -1,11 +1,13 @@
 """What another program wrote, told at the moment it is met."""
 
+import json
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from authlog import ApiKey, AuthLog, testing
+from authlog import ApiKey, AuthLog, Credential, testing
 from authlog._engine import foreign, lock
 from halfway import append_only
 
@@ -88,6 +90,30 @@ def test_only_a_recent_state_is_what_a_program_started_from(
         here.advance(age)
         one.adopt()
         assert one.all() == {"a": ApiKey(kept), "b": ApiKey("b-2")}
+
+
+@pytest.mark.parametrize(
+    ("retain", "base", "kept"),
+    [
+        (timedelta(days=30), 2, {"a": ApiKey("a-2"), "c": KEY}),
+        (timedelta(0), 5, {"a": ApiKey("a-1"), "b": KEY, "c": KEY}),
+    ],
+)
+def test_a_state_that_was_erased_is_no_base_for_a_foreign_write(
+    path: Path, retain: timedelta, base: int, kept: dict[str, Credential]
+) -> None:
+    """Who read it before, and writes after, seems to mean all that changed since."""
+    one = AuthLog(path)
+    one.change({"a": ApiKey("a-1"), "b": KEY})
+    read = json.loads(path.read_bytes())
+    one.set("a", ApiKey("a-2"))
+    one.remove("b")
+    one.compact(retain=retain)
+    path.write_text(json.dumps({**read, "c": {"type": "api", "key": "k"}}))
+    event = one.adopt()
+    assert event is not None
+    assert (event.kind, event.base) == ("adopt", base)
+    assert one.all() == kept
 
 
 def test_a_rewrite_of_what_was_shown_is_no_event_while_a_newer_state_waits(path: Path) -> None:
