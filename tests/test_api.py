@@ -5,6 +5,7 @@ import json
 import pickle
 import threading
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -23,6 +24,7 @@ from authlog import (
     WellKnown,
     testing,
 )
+from authlog._engine import rotation
 from authlog.testing import Repeatable
 
 LOGIN = OAuth("r1", "a1", 1_790_000_000_000)
@@ -402,6 +404,31 @@ def test_verify_tells_how_far_it_is(log: AuthLog) -> None:
     health = log.verify(progress=lambda done, total: told.append((done, total)))
     assert told[-1][0] == told[-1][1] == health.segments[0].size
     assert (health.ok, health.seq, health.events, health.snapshot) == (True, 2, 2, "fresh")
+
+
+def test_verify_tells_how_far_it_is_within_a_segment_too(
+    log: AuthLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rotation, "ROTATE_AT", 1 << 30)
+    with testing.without_sync():
+        for n in range(9):
+            log.set("a", ApiKey(f"{n}" * (1 << 18)))
+    told: list[tuple[int, int]] = []
+
+    def progress(done: int, total: int) -> None:
+        told.append((done, total))
+        if len(told) == 1:
+            for key in "xyz":
+                log.set("a", ApiKey(key * (1 << 19)))  # behind what there was to read
+
+    (segment,) = log.verify(progress=progress).segments
+    total = told[0][1]
+    assert segment.size > total + (1 << 20)
+    assert {of for _, of in told} == {total}
+    done = [one for one, _ in told]
+    assert (done[0], done[-1], done) == (0, total, sorted(done))
+    assert max(later - one for one, later in pairwise(done)) < 3 << 19  # two lines' ends
+    assert len(done) == 5
 
 
 def test_verify_tells_how_auth_json_stands_to_the_log(log: AuthLog) -> None:

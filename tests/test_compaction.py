@@ -1,5 +1,7 @@
 """Compaction: what leaves the log, what stays, and who may go on meanwhile."""
 
+import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -233,6 +235,36 @@ def test_history_that_is_gone_without_being_stated_as_dropped_is_damage(
         list(AuthLog(path).history())
 
 
+def rewrite(path: Path, entries: object, at_ns: int) -> None:
+    """Write auth.json as a program does that doesn't know authlog, at that time."""
+    path.write_text(json.dumps(entries))
+    os.utime(path, ns=(at_ns, at_ns))
+
+
+@pytest.mark.parametrize("drop", [False, True])
+def test_what_another_program_changes_afterwards_means_the_same_as_ever(
+    path: Path, drop: bool
+) -> None:
+    """Of the states before it none is known any more; auth.json shows one that is."""
+    with testing.repeatable() as here:
+        log = AuthLog(path)
+        log.change({name: ApiKey(name) for name in "abc"})
+        log.compact(retain=NOW, drop_history=drop)
+        here.advance(60)
+        entries = json.loads(path.read_bytes())
+        del entries["b"]
+        rewrite(path, {**entries, "a": {"type": "api", "key": "new"}}, here.now_ns())
+        log.adopt()
+        assert log.all() == {"a": ApiKey("new"), "b": ApiKey("b"), "c": ApiKey("c")}
+        log.compact(retain=NOW, drop_history=drop)
+        here.advance(60)
+        rewrite(path, {**entries, "a": {"type": "api", "key": "new"}}, here.now_ns())
+        event = log.adopt()
+        assert event is not None
+        assert (event.kind, event.providers) == ("adopt", {"b": None})
+        assert log.verify().snapshot == "fresh"
+
+
 def test_instances_that_were_open_before_read_and_write_on(store: AuthLog, path: Path) -> None:
     other = AuthLog(path)
     state = other.all()
@@ -407,6 +439,29 @@ def test_a_compaction_looks_again_if_another_one_drops_history_meanwhile(
     done = store.compact(retain=NOW, dry_run=dry_run)
     assert (done.before.events, done.after.events) == (1, 1)
     assert store.all() == state
+
+
+def test_verify_looks_again_if_history_is_dropped_meanwhile(store: AuthLog, path: Path) -> None:
+    other, told = AuthLog(path), list[int]()
+
+    def progress(done: int, total: int) -> None:
+        told.append(done)
+        if len(told) == 2:
+            other.compact(drop_history=True)
+
+    health = store.verify(progress=progress)
+    assert (health.ok, len(health.segments), len(told)) == (True, 1, 4)
+    assert health.seq == store.seq()
+
+
+@needs.symlinks
+@pytest.mark.damaged
+def test_a_segment_whose_name_leads_nowhere_is_no_empty_one(store: AuthLog, path: Path) -> None:
+    first = min(folder(path).glob("0*.jsonl"))
+    first.unlink()
+    first.symlink_to(path.with_name("nowhere"))
+    with pytest.raises(LogCorrupted, match="missing"):
+        store.verify()
 
 
 @pytest.mark.damaged

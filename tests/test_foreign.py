@@ -1,18 +1,23 @@
 """What a foreign write meant: a table, one line a case."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import Struct
 
-from authlog._engine import foreign, javascript
-from authlog._engine.foreign import Adopt, Heal, Nothing, Shown, read_intent
+from authlog import credentials
+from authlog._engine import foreign
+from authlog._engine.foreign import Adopt, Heal, Nothing, Shown, read_held, read_intent
 from authlog._engine.snapshot import Found
 
 SECOND = 1_000_000_000
 NOW = 1_000 * SECOND
 
 Entries = Mapping[str, object]
+Meant = Callable[[Entries, list[Entries]], Adopt | Heal | Nothing]
 
 
 def api(key: str, **more: object) -> dict[str, object]:
@@ -108,28 +113,6 @@ def test_a_removal_of_what_is_gone_by_now_changes_nothing() -> None:
     assert intent({"a": A}, published, current={"a": A, "c": C}) == Heal(1)
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ('{"n":9007199254740993}', '{"n":9007199254740992}'),
-        ('{"n":1.0}', '{"n":1}'),
-        ('{"n":1E2}', '{"n":100}'),
-        ('{"a":1,"b":[{"c":2,"d":3}]}', '{"b":[{"d":3,"c":2}],"a":1}'),
-        ('"\\u0061"', '"a"'),
-    ],
-)
-def test_credentials_are_the_same_if_javascript_reads_the_same(one: str, other: str) -> None:
-    assert javascript.same(one.encode(), other.encode())
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [('{"n":1}', '{"n":true}'), ('{"n":1}', '{"n":"1"}'), ("[1,2]", "[2,1]"), ("1e400", "2e400")],
-)
-def test_credentials_differ_if_javascript_reads_something_else(one: str, other: str) -> None:
-    assert not javascript.same(one.encode(), other.encode())
-
-
 def test_a_file_is_told_by_its_identity_too() -> None:
     marks = {
         foreign.told(Found(identity, b"{}"), "00" * 16)
@@ -138,3 +121,151 @@ def test_a_file_is_told_by_its_identity_too() -> None:
     assert len(marks) == 3
     assert foreign.told(Found((1, 2, 2), b"{}"), "00" * 16) in marks
     assert foreign.told(Found((1, 2, 2), b"{}"), "01" * 16) not in marks
+
+
+def held(found: Entries, *states: Entries, current: Entries | None = None) -> Adopt | Nothing:
+    """Return what was meant by a writer who had read one of the states, oldest first."""
+    *earlier, newest = [shown(seq, entries) for seq, entries in enumerate(states, 1)]
+    now = newest.entries if current is None else raws(current)
+    return read_held(newest, earlier[::-1], now, raws(found))
+
+
+@pytest.mark.parametrize(
+    ("case", "found", "states", "meant"),
+    [
+        ("the same", {"a": A}, [{"a": A}], None),
+        ("added", {"a": A, "b": B}, [{"a": A}], {"b": B}),
+        ("removed", {"a": A}, [{"a": A, "b": B}], {"b": None}),
+        ("all removed", {}, [{"a": A, "b": B}], {"a": None, "b": None}),
+        ("stale, one added", {"a": A, "c": C}, [{"a": A}, {"a": A, "b": B}], {"c": C}),
+        ("stale, no change", {"a": A}, [{"a": A}, {"a": B}], None),
+        ("logged in and out again", {"a": A}, [{"a": A}, {"a": A, "b": B}], {"b": None}),
+        ("out again, another in meanwhile", {"a": A},
+         [{"a": A}, {"a": A, "b": B}, {"a": A, "b": B, "c": C}], {"b": None}),
+        ("the last one out, another in meanwhile", {}, [{}, {"a": A}, {"a": A, "b": B}],
+         {"a": None}),
+        ("a tie goes to the newest", {"c": C}, [{"a": A}, {"a": A, "c": C}], {"a": None}),
+        ("renamed", {"a": A, "c": C}, [{"a": A, "b": B}], {"b": None, "c": C}),
+        ("written from memory", {"c": C}, [{"a": A, "b": B}], {"c": C}),
+        ("renamed, or never seen", {"a": A, "c": C}, [{"a": A}, {"a": A, "b": B}], {"c": C}),
+        ("an unknown type rewritten away", {"a": B}, [{"a": A, "f": FUTURE}], {"a": B}),
+    ],
+)  # fmt: skip
+def test_the_table_of_what_is_held(
+    case: str, found: Entries, states: list[Entries], meant: Entries | None
+) -> None:
+    outcome = held(found, *states)
+    if meant is None:
+        assert outcome == Nothing(), case
+    else:
+        assert isinstance(outcome, Adopt), case
+        said = {name: json.loads(raw) if raw else None for name, raw in outcome.patch.items()}
+        assert said == meant, case
+
+
+def test_what_is_held_and_true_already_changes_nothing() -> None:
+    assert held({"a": A}, {"a": A, "b": B}, current={"a": A}) == Nothing()
+
+
+class Simulated(Struct):
+    """One write to be: who read how long ago, and what it does to the entries it had read."""
+
+    stale: int
+    name: str
+    remove: bool
+
+
+def writes(removable: st.SearchStrategy[str]) -> st.SearchStrategy[list[Simulated]]:
+    added = st.builds(Simulated, st.integers(0, 3), st.sampled_from("abcdef"), st.just(False))
+    removed = st.builds(Simulated, st.integers(0, 3), removable, st.just(True))
+    return st.lists(st.one_of(added, removed), max_size=12)
+
+
+def simulated(
+    history: list[Entries], planned: list[Simulated], meant: Meant
+) -> tuple[Entries, Entries]:
+    """Return the state after each write was told, and that in which each change was by itself."""
+    expected = dict(history[-1])
+    gone: set[str] = set()
+    for number, write in enumerate(planned):
+        base = history[max(len(history) - 1 - write.stale, 0)]
+        found = dict(base)
+        if write.remove:
+            if write.name not in base or write.name in gone:
+                continue  # who removes what another one removes says nothing of its own
+            gone.add(write.name)
+            del found[write.name]
+            expected.pop(write.name, None)
+        elif write.name in gone:
+            continue
+        else:
+            found[write.name] = expected[write.name] = api(f"new-{number}")
+        intent = meant(found, history)
+        after = dict(history[-1])
+        for name, raw in (intent.patch if isinstance(intent, Adopt) else {}).items():
+            after.pop(name, None)
+            if raw is not None:
+                after[name] = json.loads(raw)
+        history.append(after)
+    return history[-1], expected
+
+
+@given(writes(st.sampled_from("xy")))
+def test_each_change_counts_of_interleaved_writers_whose_files_are_found(
+    planned: list[Simulated],
+) -> None:
+    """Logins that are removed are older than the stale window, and no other's write is."""
+
+    def meant(found: Entries, history: list[Entries]) -> Adopt | Heal | Nothing:
+        *earlier, newest = [
+            Shown(seq, raws(entries), NOW - (len(history) - seq) * SECOND)
+            for seq, entries in enumerate(history, 1)
+        ]
+        recent = [state for state in reversed(earlier) if foreign.is_recent(state, NOW)]
+        return read_intent(newest, recent, newest.entries, raws(found), NOW)
+
+    old: list[Entries] = [{"x": A, "y": B, "z": C}]
+    state, expected = simulated(old, planned, meant)
+    assert state == expected
+
+
+@given(writes(st.sampled_from("abcxy")))
+def test_each_change_counts_of_interleaved_writers_whose_files_are_held(
+    planned: list[Simulated],
+) -> None:
+    """Also a logout right after the login."""
+
+    def meant(found: Entries, history: list[Entries]) -> Adopt | Heal | Nothing:
+        return held(found, *history[-4:])
+
+    old: list[Entries] = [{"x": A, "y": B}]
+    state, expected = simulated(old, planned, meant)
+    assert state == expected
+
+
+OLDER = {"a": A, "b": api("a long key", extra=[]), "n": {"type": "api", "key": "k", "m": {}}}
+
+
+@pytest.mark.parametrize("states", [[{"x": A}, OLDER], [OLDER]])
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_what_a_longer_older_file_left_behind_a_whole_object_is_no_part_of_it(
+    states: list[Entries], end: bytes
+) -> None:
+    older = json.dumps(OLDER, indent=2).encode() + end
+    written = b'{"a":{"type":"api","key":"}\\"{"}}'
+    content = written + older[len(written) :]
+    known = [shown(seq, entries) for seq, entries in enumerate(states)]
+    assert foreign.without_leftover(content, known) == written
+
+
+def test_what_opencode_left_of_its_own_longer_file_is_known_too() -> None:
+    seen = credentials.visible_to_opencode(raws(OLDER))
+    older = json.dumps({name: json.loads(raw) for name, raw in seen.items()}, indent=2).encode()
+    assert foreign.without_leftover(b"{}" + older[2:], [shown(1, OLDER)]) == b"{}"
+
+
+@pytest.mark.parametrize(
+    "content", [b'{"a":1', b'{"a":1}', b'{"a":1}\n', b'{"a":1}{"b":2}', b"", b'"', b'{"a":"']
+)
+def test_anything_else_is_no_leftover(content: bytes) -> None:
+    assert foreign.without_leftover(content, [shown(1, OLDER), shown(2, {})]) is None

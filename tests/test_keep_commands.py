@@ -125,6 +125,7 @@ def test_a_head_that_was_noted_proves_that_history_was_not_changed_since(
     assert (gone.code, "can't be proved" in gone.out) == (1, True)
     dropped = AuthLog(store).verify().dropped
     assert dropped is not None
+    assert f"chained to {dropped.last}:{dropped.hash}" in gone.out
     assert run(store, "verify", "--expect", f"{dropped.last}:{dropped.hash}").code == 0
     assert run(store, "verify", "--expect", f"{dropped.last}:{'0' * 64}").code == 3
     assert run(tmp_path / "none.json", "head").code == 1

@@ -47,6 +47,8 @@ ORDER = (  # lowest first: a module imports only what stands above it in this li
     "authlog._engine.extent",
     "authlog._engine.compaction",
     "authlog._engine.verify",
+    "authlog._engine.evidence",
+    "authlog._engine.salvage",
     "authlog._engine.repair",
     "authlog.store",
     "authlog",
@@ -165,6 +167,13 @@ def test_pure_modules_have_no_path_and_no_clock(module: str) -> None:
     if module == "text":
         imported -= {"threading"}  # for a stack of its own; see there
     assert not imported & IMPURE_MODULES
+
+
+@pytest.mark.parametrize("module", ["evidence", "salvage"])
+def test_the_plan_of_a_repair_asks_neither_the_disk_nor_the_clock(module: str) -> None:
+    imported = imported_modules(MODULES[f"authlog._engine.{module}"])
+    asking = {f"authlog._engine.{name}" for name in ("files", "lock", "surroundings", "handle")}
+    assert not imported & (asking | IMPURE_MODULES)
 
 
 def test_only_lock_knows_portalocker() -> None:

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import needs
 from authlog import (
     ApiKey,
     AuthLog,
@@ -24,7 +23,6 @@ from authlog import (
 )
 from authlog._engine import codec, files, rotation
 from authlog._engine.log import Tail
-from test_kill import killed_at_each_step
 
 pytestmark = pytest.mark.damaged
 
@@ -446,31 +444,6 @@ def test_instances_that_were_open_before_go_on(store: AuthLog, path: Path) -> No
     assert other.all() == LAST
     other.set("c", ApiKey("c"))
     assert store.get("c") == ApiKey("c")
-
-
-@needs.fork
-@pytest.mark.parametrize("which", [1, -1])
-def test_a_kill_at_any_step_and_the_repair_that_follows(tmp_path: Path, which: int) -> None:
-    path = tmp_path / "store" / "auth.json"
-    state = LAST
-
-    def prepare() -> None:
-        made(path)
-        file = segments(path)[which]
-        found = lines(file)
-        file.write_bytes(b"".join([found[0], flipped(found[1]), *found[2:]]))
-
-    def judge(survived: bool) -> None:
-        AuthLog(path).repair()
-        log = AuthLog(path)
-        health = log.verify()
-        assert health.ok, health.damage
-        assert len(health.gaps) == 1
-        assert log.all() == state
-        log.set("z", ApiKey("z"))
-        assert AuthLog(path).get("z") == ApiKey("z")
-
-    assert killed_at_each_step(path, prepare, lambda log: log.repair(), judge) > 15
 
 
 def test_readers_find_a_repair_that_was_killed_before_it_moved_the_mark(

@@ -1,12 +1,14 @@
 """What another program wrote, told at the moment it is met."""
 
+import json
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from authlog import ApiKey, AuthLog, testing
-from authlog._engine import javascript, lock
+from authlog import ApiKey, AuthLog, Credential, testing
+from authlog._engine import lock
 from halfway import append_only
 
 KEY = ApiKey("k")
@@ -35,10 +37,6 @@ def test_a_bom_is_stripped_and_a_list_is_no_snapshot(path: Path) -> None:
     path.write_text("[]")
     assert set(one.all()) == {"a", "b"}
     assert [event.kind for event in one.history()][-1] == "quarantine"
-
-
-def test_a_number_beyond_all_doubles_is_null_to_javascript() -> None:
-    assert javascript.same(b'{"n":1%b}' % (b"0" * 400), b'{"n":null}')
 
 
 def test_a_file_that_changes_while_it_is_read_is_read_again(path: Path) -> None:
@@ -88,6 +86,30 @@ def test_only_a_recent_state_is_what_a_program_started_from(
         here.advance(age)
         one.adopt()
         assert one.all() == {"a": ApiKey(kept), "b": ApiKey("b-2")}
+
+
+@pytest.mark.parametrize(
+    ("retain", "base", "kept"),
+    [
+        (timedelta(days=30), 2, {"a": ApiKey("a-2"), "c": KEY}),
+        (timedelta(0), 5, {"a": ApiKey("a-1"), "b": KEY, "c": KEY}),
+    ],
+)
+def test_a_state_that_was_erased_is_no_base_for_a_foreign_write(
+    path: Path, retain: timedelta, base: int, kept: dict[str, Credential]
+) -> None:
+    """Who read it before, and writes after, seems to mean all that changed since."""
+    one = AuthLog(path)
+    one.change({"a": ApiKey("a-1"), "b": KEY})
+    read = json.loads(path.read_bytes())
+    one.set("a", ApiKey("a-2"))
+    one.remove("b")
+    one.compact(retain=retain)
+    path.write_text(json.dumps({**read, "c": {"type": "api", "key": "k"}}))
+    event = one.adopt()
+    assert event is not None
+    assert (event.kind, event.base) == ("adopt", base)
+    assert one.all() == kept
 
 
 def test_a_rewrite_of_what_was_shown_is_no_event_while_a_newer_state_waits(path: Path) -> None:

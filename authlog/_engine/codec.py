@@ -89,7 +89,8 @@ anew what was `erased` and `dropped`, so the newest one is enough; a repair writ
 each gap, behind the newest seq that was ever published and chained to the newest intact event, and
 beyond a gap the state of a segment is unknown until its next checkpoint; `before` in the mark stays
 the file at next.json also where a publish keeps auth.json; a secret is erased only when no file
-shows a state that its segment alone knows.
+shows a state that its segment alone knows; where auth.json shows the last event before a
+checkpoint, `shown` in the mark goes on to the checkpoint.
 """
 
 import re

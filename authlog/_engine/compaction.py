@@ -10,7 +10,7 @@ from functools import partial
 
 from authlog._engine import erasing, files, log, rotation, safety
 from authlog._engine import state as states
-from authlog._engine.extent import Preview, filed, measured
+from authlog._engine.extent import Held, Preview, filed, measured
 from authlog._engine.handle import Handle
 from authlog._engine.log import Tail
 from authlog._engine.mark import Mark
@@ -86,7 +86,7 @@ def _plan(handle: Handle, retain: timedelta, drop: bool, tail: Tail) -> Compacti
         draft = states.checkpoint(tail.state, tail.id, preview.highest, dropped)
         line, _, _ = handle.encode(tail, draft, tail.seq)
         sizes = [*preview.sizes, len(line)]
-        left = filed(tail.state) | (frozenset() if drop else left)
+        left = filed(tail.state) | (Held() if drop else left)
         after = Extent(1 if drop else after.events + 1, len(sizes), sum(sizes))
     return Compaction(
         path=str(handle.layout.snapshot),

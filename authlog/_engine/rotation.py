@@ -70,7 +70,7 @@ def follow(
     segment = handle.open_segment(number, files.APPEND)
     moved, _ = log.fold(Tail(segment), carried + line)
     handle.tail = moved
-    after = _moved(moved, mark)
+    after = _moved(tail, moved, mark)
     handle.move_mark(after)
     handle.say_syncing(False)
     return moved, after
@@ -130,11 +130,15 @@ def write_segment(handle: Handle, number: int, data: bytes) -> None:
     files.sync_folder(handle.layout.folder)
 
 
-def _moved(tail: Tail, mark: Mark | None) -> Mark:
+def _moved(before: Tail, tail: Tail, mark: Mark | None) -> Mark:
     """Return the mark at the end of the new segment, its snapshot part unchanged.
 
-    What was never looked at in this boot stays so: its boot is the old mark's.
+    What was never looked at in this boot stays so: its boot is the old mark's. Who showed the last
+    event shows the checkpoint too, and goes on being known when the secrets before it are erased.
     """
+    shown = mark.shown if mark else 0
+    if mark is not None and shown == before.seq and not mark.owes:
+        shown = tail.seq
     return Mark(
         v=codec.VERSION,
         seq=tail.seq,
@@ -142,7 +146,7 @@ def _moved(tail: Tail, mark: Mark | None) -> Mark:
         offset=tail.offset,
         hash=tail.hash,
         boot=mark.boot if mark else None,
-        shown=mark.shown if mark else 0,
+        shown=shown,
         digest=mark.digest if mark else NO_DIGEST,
         before=mark.before if mark else None,
         after=mark.after if mark else None,

@@ -1,6 +1,7 @@
 """Reading everything, and saying what is not as it was written. Changes nothing."""
 
 from collections.abc import Callable
+from functools import partial
 from itertools import chain
 
 import msgspec
@@ -18,38 +19,50 @@ from authlog.health import Damage, Freshness, Health, SegmentHealth
 
 Progress = Callable[[int, int], None]
 
+TELL_EVERY = 1 << 20  # bytes of a segment between two words of progress: some 10 ms
+
 
 def verify(handle: Handle, progress: Progress | None) -> Health:
     """Return how the store stands on disk; `progress` is told bytes read and bytes in all.
 
     Raises:
         UnknownFormat: a line is of a newer authlog.
+        LogCorrupted: the name of a segment leads nowhere.
         OSError: a file can't be read.
 
     """
-    return _Verify(handle).run(progress or (lambda done, total: None))
+    while True:
+        reading = _Verify(handle, progress or (lambda done, total: None))
+        try:
+            return reading.run()
+        except LogCorrupted:  # what is missing may have been dropped by a compaction meanwhile
+            if reading.numbers == handle.numbers():
+                raise
 
 
 class _Verify:
-    def __init__(self, handle: Handle) -> None:
+    def __init__(self, handle: Handle, progress: Progress) -> None:
         self.handle = handle
+        self.progress = progress
         self.damage: list[Damage] = []
         self.tail: Tail | None = None  # behind the last right line of the segment before
         self.gaps: list[Span] | None = None
         self.mark = marks.decode(files.read_file(handle.layout.mark) or b"")
         self.numbers = handle.numbers()
-        self.dropped = self._dropped()
+        self.dropped: Span | None = None
 
-    def run(self, progress: Progress) -> Health:
+    def run(self) -> Health:
+        self.dropped = self._dropped()
         sizes = [self._size(number) for number in self.numbers]
         found: list[SegmentHealth] = []
         for place, number in enumerate(self.numbers):
-            progress(sum(sizes[:place]), sum(sizes))
+            self.tell = partial(_told, self.progress, sum(sizes[:place]), sum(sizes))
+            self.tell(0)
             following = self.numbers[place + 1 : place + 2]
             end = self._first_seq(following[0]) if following else None
             if end is None or self.dropped is None or end > self.dropped.last + 1:
                 found.append(self._segment(number, end, newest=not following))
-        progress(sum(sizes), sum(sizes))
+        self.progress(sum(sizes), sum(sizes))
         if self.mark and self.mark.segment > max(self.numbers, default=0):
             self._miss(max(self.numbers, default=0), self.mark.segment + 1)
         return Health(
@@ -107,6 +120,8 @@ class _Verify:
             if first == 0:
                 first = line.public.seq
                 self._hold_together(segment, first, line.public.prev)
+            if behind.offset // TELL_EVERY > tail.offset // TELL_EVERY:
+                self.tell(behind.offset)
             tail, events, erased = behind, events + 1, erased + (line.value is None)
         torn = self._judge(tail, rest, end)
         if events or newest:
@@ -200,3 +215,8 @@ class _Verify:
             or snapshot.digest(found.content, self.tail.id) == self.mark.digest
         )
         return "stale" if ours else "foreign"
+
+
+def _told(progress: Progress, before: int, total: int, offset: int) -> None:
+    """Tell how far it is, at an offset of a segment; others may have appended to it meanwhile."""
+    progress(min(before + offset, total), total)

@@ -58,7 +58,8 @@ def _against(log: AuthLog, health: Health, seq: int, hash: str) -> tuple[int, st
         if seq == health.dropped.last:
             same = hash == health.dropped.hash
             return (0, f"nothing was rewritten behind event {seq}") if same else (3, _other(seq))
-        return 1, f"event {seq} was dropped by a compaction: it can't be proved any more"
+        rest = f"what is left is chained to {health.dropped.last}:{health.dropped.hash}"
+        return 1, f"event {seq} was dropped by a compaction: it can't be proved any more; {rest}"
     if any(gap.first <= seq <= gap.last for gap in health.gaps):
         return 3, f"event {seq} was lost to damage, and a repair went on without it"
     if seq > health.seq or not health.ok:

@@ -363,6 +363,14 @@ PLANTED = [
         "test_compaction.py -k publish_that_keeps",
     ),
     Planted(
+        "forget-what-is-shown",
+        "who showed the last event before a checkpoint shows the checkpoint",
+        "_engine/rotation.py",
+        "        shown = tail.seq\n",
+        "        pass\n",
+        "test_compaction.py -k means_the_same",
+    ),
+    Planted(
         "leave-quarantine",
         "compaction empties quarantine by the same retention",
         "_engine/erasing.py",
@@ -381,7 +389,7 @@ PLANTED = [
     Planted(
         "repair-with-any-line",
         "behind a gap only lines that prove to be of this log count",
-        "_engine/repair.py",
+        "_engine/evidence.py",
         "if _is_ours(one, by_seq, id, mark)]",
         "]",
         "test_repair.py -k another_log",
@@ -389,8 +397,8 @@ PLANTED = [
     Planted(
         "use-a-seq-twice",
         "a repair goes on behind every seq that was ever published",
-        "_engine/repair.py",
-        "used = max(seq, read.mark.seq if read.mark else 0)",
+        "_engine/salvage.py",
+        "used = max(seq, mark.seq if mark else 0)",
         "used = seq",
         "test_repair.py -k newest_segment",
     ),
@@ -405,7 +413,7 @@ PLANTED = [
     Planted(
         "believe-an-unproved-auth-json",
         "auth.json counts as it is only if the mark's digest is its own",
-        "_engine/repair.py",
+        "_engine/salvage.py",
         "    if snapshot.digest(found.content, id) != mark.digest:\n        return None\n",
         "",
         "test_repair.py -k foreign_write_is_told",
