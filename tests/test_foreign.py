@@ -202,7 +202,8 @@ def simulated(
             found[write.name] = expected[write.name] = api(f"new-{number}")
         intent = meant(found, history)
         after = dict(history[-1])
-        for name, raw in (intent.patch if isinstance(intent, Adopt) else {}).items():
+        patch = intent.patch if isinstance(intent, Adopt) else dict[str, bytes | None]()
+        for name, raw in patch.items():
             after.pop(name, None)
             if raw is not None:
                 after[name] = json.loads(raw)
@@ -243,7 +244,7 @@ def test_each_change_counts_of_interleaved_writers_whose_files_are_held(
     assert state == expected
 
 
-OLDER = {"a": A, "b": api("a long key", extra=[]), "n": {"type": "api", "key": "k", "m": {}}}
+OLDER: Entries = {"a": A, "b": api("a long key", extra=[]), "n": {"type": "api", "key": "k", "m": {}}}
 
 
 @pytest.mark.parametrize("states", [[{"x": A}, OLDER], [OLDER]])

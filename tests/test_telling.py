@@ -1,5 +1,6 @@
 """What another program wrote, told at the moment it is met."""
 
+import errno
 import json
 import os
 from datetime import timedelta
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from authlog import ApiKey, AuthLog, Credential, testing
+from authlog import ApiKey, AuthLog, Credential, NotMaterialized, Writer, testing
 from authlog._engine import lock
 from halfway import append_only
 
@@ -164,3 +165,172 @@ def test_a_file_that_vanishes_while_it_is_looked_at_is_rebuilt(path: Path) -> No
     assert one.all() == {"a": KEY}
     one.adopt()
     assert path.exists()
+
+
+OPENCODE = Writer("opencode", 7, "box", "alice")
+
+
+def written(entries: dict[str, str]) -> bytes:
+    """Return what opencode would write."""
+    return json.dumps({name: {"type": "api", "key": key} for name, key in entries.items()}).encode()
+
+
+def test_a_held_write_is_told_of_the_program_that_wrote_it(path: Path) -> None:
+    path.write_bytes(written({"a": "1"}))
+    log = AuthLog(path)
+    event = log.tell(written({"a": "1", "b": "2"}), writer=OPENCODE)
+    assert event is not None
+    assert (event.seq, event.kind, event.base, event.by) == (2, "adopt", 1, OPENCODE)
+    assert event.writer != OPENCODE
+    assert json.loads(path.read_bytes()) == json.loads(written({"a": "1", "b": "2"}))
+    assert log.settle()
+    assert log.tell(path.read_bytes(), writer=OPENCODE) is None
+
+
+def test_a_held_write_counts_from_the_states_that_its_writer_can_have_read(path: Path) -> None:
+    log = AuthLog(path)
+    log.set("a", KEY)
+    log.set("b", KEY)
+    without = written({"b": "k"})
+    log.remove("a")  # seq 4: the same as what is held
+    log.set("c", KEY)
+    before = log.tell(without, writer=OPENCODE, after=3, before=3)
+    assert before is None  # a was removed by another one already
+    event = log.tell(without, writer=OPENCODE, after=5)
+    assert event is not None
+    assert (event.base, event.providers) == (5, {"c": None})
+
+
+def test_without_bounds_a_held_write_counts_from_a_state_of_the_last_seconds(path: Path) -> None:
+    with testing.repeatable() as clock:
+        log = AuthLog(path)
+        log.change({"a": KEY, "b": KEY})
+        log.set("b", ApiKey("2"))
+        clock.advance(6)
+        event = log.tell(written({"a": "k", "b": "k"}), writer=OPENCODE)
+        assert event is not None  # nobody holds what was replaced six seconds ago: it is meant
+        assert (event.base, set(event.providers)) == (3, {"b"})
+        assert log.tell(written({"a": "k", "b": "2"}), writer=OPENCODE) is None  # stale, unchanged
+
+
+def test_bounds_that_name_no_known_state_mean_the_newest(path: Path) -> None:
+    log = AuthLog(path)
+    log.set("a", KEY)
+    event = log.tell(written({"b": "2"}), writer=OPENCODE, after=9, before=7)
+    assert event is not None
+    assert set(log.all()) == {"a", "b"}
+
+
+def test_a_held_write_that_is_no_object_is_kept_and_changes_nothing(path: Path) -> None:
+    log = AuthLog(path)
+    log.set("a", KEY)
+    event = log.tell(b'{"a":', writer=OPENCODE)
+    assert event is not None and event.file is not None
+    assert (event.kind, event.by) == ("quarantine", OPENCODE)
+    assert Path(f"{path}.log", "quarantine", event.file).read_bytes() == b'{"a":'
+    assert log.get("a") == KEY
+
+
+def test_what_is_left_of_a_longer_file_is_kept_and_the_whole_object_before_it_told(
+    path: Path,
+) -> None:
+    log = AuthLog(path)
+    log.change({"a": KEY, "b": ApiKey("k" * 40)})
+    older = path.read_bytes()
+    cut = written({"a": "k"})
+    event = log.tell(cut + older[len(cut) :], writer=OPENCODE)
+    assert event is not None and event.file is not None
+    assert (event.kind, event.providers) == ("adopt", {"b": None})
+    assert Path(f"{path}.log", "quarantine", event.file).read_bytes() == cut + older[len(cut) :]
+
+
+def test_a_write_over_a_longer_file_that_was_never_cut_is_told(path: Path) -> None:
+    log = AuthLog(path)
+    log.change({"a": KEY, "b": ApiKey("k" * 40)})
+    with path.open("r+b") as file:
+        file.write(written({"a": "2"}))
+    event = log.adopt()
+    assert event is not None and event.file is not None
+    assert (event.kind, set(event.providers)) == ("adopt", {"a"})
+    assert log.get("a") == ApiKey("2")
+
+
+def test_what_opencode_reads_as_a_replacement_character_is_told_so(path: Path) -> None:
+    log = AuthLog(path)
+    log.set("a", KEY)
+    path.write_bytes(b'{"a":{"type":"api","key":"k"},"b":{"type":"api","key":"\\ud800x"}}')
+    assert log.get("b") == ApiKey("\ufffdx")
+    *_, event = log.history()
+    assert event.found is not None
+    assert (event.kind, event.found.replaced) == ("adopt", ("b",))
+    assert json.loads(path.read_bytes())["b"]["key"] == "\ufffdx"
+
+
+def test_a_file_that_was_told_by_its_stat_is_told_once(path: Path) -> None:
+    log = AuthLog(path)
+    log.set("a", KEY)
+    with path.open("r+b") as held:  # a program that has auth.json open while it is replaced
+        log.materialize()
+        held.write(written({"a": "k", "b": "2"}))
+        held.truncate()
+        held.flush()
+        stat = os.fstat(held.fileno())
+        content = os.pread(held.fileno(), 1000, 0)
+    event = log.tell(content, writer=OPENCODE, stat=stat)
+    assert event is not None
+    log.remove("b")
+    assert log.tell(content, writer=OPENCODE, stat=stat) is None
+    assert log.adopt() is None  # next.json is that file, or was
+    assert [one.kind for one in log.history(after=2)] == ["adopt", "remove"]
+
+
+def test_materialize_gives_auth_json_another_file_that_is_made_ready_before(path: Path) -> None:
+    log = AuthLog(path)
+    log.set("a", KEY)
+    before, content = path.stat().st_ino, path.read_bytes()
+    seen: list[tuple[int, bytes]] = []
+    log.materialize(ready=lambda new: seen.append((new.stat().st_ino, new.read_bytes())))
+    assert seen == [(path.stat().st_ino, content)]
+    assert path.stat().st_ino != before
+    assert log.verify().snapshot == "fresh"
+    assert [event.kind for event in log.history()] == ["init", "set"]
+
+
+def test_materialize_begins_a_log_and_brings_a_missing_file_back(path: Path) -> None:
+    path.write_bytes(written({"a": "1"}))
+    log = AuthLog(path)
+    before = path.stat().st_ino
+    log.materialize()
+    assert (log.seq(), path.stat().st_ino != before) == (1, True)
+    path.unlink()
+    log.materialize()
+    assert json.loads(path.read_bytes()) == json.loads(written({"a": "1"}))
+
+
+def test_a_file_that_can_not_be_made_ready_leaves_auth_json_as_it_was(path: Path) -> None:
+    log = AuthLog(path)
+    log.set("a", KEY)
+    before = path.stat()
+
+    def refuse(new: Path) -> None:
+        raise PermissionError(errno.EACCES, "no lease", str(new))
+
+    with pytest.raises(NotMaterialized):
+        log.materialize(ready=refuse)
+    assert path.stat() == before
+    log.set("b", KEY)
+    assert set(log.all()) == {"a", "b"}
+
+
+def test_the_past_that_a_foreign_write_is_read_against_goes_on_over_a_rotation(path: Path) -> None:
+    log = AuthLog(path)
+    log.set("a", KEY)
+    for number in range(3):
+        path.write_bytes(written({"a": "k", f"b{number}": "2"}))
+        assert log.adopt() is not None
+        log.compact()
+    other = AuthLog(path)
+    other.set("c", KEY)
+    path.write_bytes(written({"a": "k", "d": "2"}))  # from the beginning
+    assert log.adopt() is not None
+    assert set(log.all()) == {"a", "b0", "b1", "b2", "c", "d"}

@@ -51,7 +51,7 @@ def recent(handle: Handle, end: Tail, first: int, since: int) -> tuple[Step, ...
             begin = part
             break
     steps = _steps(past, begin.first.public.seq - 1)
-    handle.recent = Recent(begin.first, end, steps)
+    handle.recent = Recent(begin.first, begin is past.parts[0], end, steps)
     return steps
 
 

@@ -16,15 +16,16 @@ class Step(Struct, frozen=True):
 
 
 class Recent(Struct, frozen=True):
-    """The events from `first` on, up to a tail, oldest first."""
+    """The events from `first` on, up to a tail, oldest first; `complete` if there are no others."""
 
     first: Line
+    complete: bool
     tail: Tail
     steps: tuple[Step, ...]
 
     def reaches(self, seq: int, since: int) -> bool:
         """Whether the events from that seq and from that time on, ns since 1970, are kept."""
-        return reaches(self.first, seq, since)
+        return self.complete or reaches(self.first, seq, since)
 
     def grown(self, end: Tail) -> "Recent | None":
         """Return what is kept and what came since, up to `end`; None if that doesn't follow it."""
@@ -32,13 +33,11 @@ class Recent(Struct, frozen=True):
         if tail.segment.number != end.segment.number or tail.offset > end.offset:
             return None
         data = files.read(end.segment.file.fd, end.offset - tail.offset, tail.offset)
-        steps = list(self.steps)
-        for step in log.right_lines(tail, data):
-            if isinstance(step, log.Rest):
-                return None
-            line, tail = step
-            steps.append(Step(line.public, tail.state))
-        return Recent(self.first, end, tuple(steps)) if tail.hash == end.hash else None
+        found = [one for one in log.right_lines(tail, data) if not isinstance(one, log.Rest)]
+        if (found[-1][1] if found else tail).hash != end.hash:
+            return None
+        steps = (Step(line.public, behind.state) for line, behind in found)
+        return Recent(self.first, self.complete, end, (*self.steps, *steps))
 
 
 def reaches(line: Line, seq: int, since: int) -> bool:
