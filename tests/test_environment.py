@@ -453,12 +453,13 @@ def test_presets_name_the_files_of_the_programs(
     for name in ("CODEX_HOME", "CLAUDE_CONFIG_DIR", "AUTHLOG_PATH"):
         monkeypatch.delenv(name, raising=False)
     assert {name: str(preset(name).relative_to(tmp_path)) for name in (
-        "opencode", "opencode-mcp", "codex", "claude"
+        "opencode", "opencode-mcp", "codex", "claude", "gemini"
     )} == {
         "opencode": "data/opencode/auth.json",
         "opencode-mcp": "data/opencode/mcp-auth.json",
         "codex": ".codex/auth.json",
         "claude": ".claude/.credentials.json",
+        "gemini": ".gemini/oauth_creds.json",
     }  # fmt: skip
     assert AuthLog().path == preset("opencode")
     monkeypatch.setenv("AUTHLOG_PATH", str(tmp_path / "mine.json"))

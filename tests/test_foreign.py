@@ -244,7 +244,11 @@ def test_each_change_counts_of_interleaved_writers_whose_files_are_held(
     assert state == expected
 
 
-OLDER: Entries = {"a": A, "b": api("a long key", extra=[]), "n": {"type": "api", "key": "k", "m": {}}}
+OLDER: Entries = {
+    "a": A,
+    "b": api("a long key", extra=[]),
+    "n": {"type": "api", "key": "k", "m": {}},
+}
 
 
 @pytest.mark.parametrize("states", [[{"x": A}, OLDER], [OLDER]])

@@ -78,9 +78,16 @@ def default_path() -> Path:
 
 
 def preset(program: str) -> Path:
-    """Return where `program` keeps its logins: opencode, opencode-mcp, codex or claude.
+    """Return where `program` keeps its logins: opencode, opencode-mcp, codex, claude or gemini.
 
-    opencode keeps its own under `$XDG_DATA_HOME` on every system.
+    opencode keeps its own under `$XDG_DATA_HOME` on every system. In the files of Codex and Gemini
+    CLI the top-level members are no logins of their own but the parts of one (`tokens`,
+    `last_refresh`; `access_token`, `expiry_date`): what is filed as a provider is such a part, and
+    whoever restores one alone mixes two logins. In Claude Code's, `claudeAiOauth` is the login, and
+    others may stand beside it.
+
+    Source: the programs' own documentation of CODEX_HOME and CLAUDE_CONFIG_DIR; Gemini CLI's
+    `OAUTH_FILE`, below `~/.gemini`.
 
     Raises:
         ValueError: no such preset.
@@ -96,11 +103,13 @@ def preset(program: str) -> Path:
         case "claude":
             folder = os.environ.get("CLAUDE_CONFIG_DIR") or Path.home() / ".claude"
             return Path(folder) / ".credentials.json"
+        case "gemini":
+            return Path.home() / ".gemini" / "oauth_creds.json"
         case _:
             raise ValueError(f"no preset is called {program!r}: {', '.join(PRESETS)}")
 
 
-PRESETS = ("opencode", "opencode-mcp", "codex", "claude")
+PRESETS = ("opencode", "opencode-mcp", "codex", "claude", "gemini")
 
 
 def _data_home() -> Path:

@@ -27,4 +27,4 @@ GROUPS = {
     "Try": ("demo",),
 }
 
-PRESETS = ("opencode", "opencode-mcp", "codex", "claude")
+PRESETS = ("opencode", "opencode-mcp", "codex", "claude", "gemini")

@@ -12,6 +12,7 @@ import json
 
 from authlog import Event
 from authlog_tools import past
+from authlog_tools.decisions import explained
 from authlog_tools.diff_ import tell_members
 from authlog_tools.failures import Failure
 from authlog_tools.opened import open_log
@@ -36,13 +37,15 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(event_object(event)))
         return 0
-    _tell(event, past.at(log.history(), event.seq - 1))
+    _tell(event, past.at(log.history(), event.seq - 1), explained(log, event))
     return 0
 
 
-def _tell(event: Event, before: past.Described) -> None:
+def _tell(event: Event, before: past.Described, why: str | None) -> None:
     print(f"event {event.seq}  {event.kind}  {event.time.astimezone().isoformat(' ', 'seconds')}")
     print(f"  {clean(headline(event, {name: before.get(name) for name in event.providers}))}")
+    if why is not None:
+        print(f"  {clean(why)}")
     print(f"  writer     {clean(str(event.writer))} ({clean(event.writer.user)})")
     if event.by is not None:
         print(f"  written by {clean(str(event.by))}")
