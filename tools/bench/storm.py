@@ -1,0 +1,162 @@
+"""Real opencode servers, asked for changes at the same time; what was acknowledged and is gone.
+
+Rounds of requests that are made at once: one to each server, four to one server, removals of what
+was stored earlier among them. Beside them, where the store is authlog's, authlog's own writers; and
+from time to time a server is killed in the middle and another one takes its place.
+"""
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from random import Random
+
+from msgspec import Struct
+
+from authlog import ApiKey, AuthLog
+from authlog_tools.real_opencode import Opencode, Server
+
+BURST = 4  # requests at once to one server
+UNKNOWN = {  # what opencode doesn't understand and rewrites away
+    "of-an-unknown-type": {"type": "future", "seed": [1, {"deep": None}]},
+    "with-unknown-members": {"type": "api", "key": "k", "note": "mine"},
+}
+
+
+class Request(Struct, frozen=True):
+    """Ask server number `server` to store a key, or, without one, to remove the login."""
+
+    server: int
+    provider: str
+    key: str | None
+
+
+class Round(Struct, frozen=True):
+    """Requests that are made at once; with `kill` their server is killed meanwhile."""
+
+    requests: tuple[Request, ...]
+    kill: int | None = None
+
+
+class Outcome(Struct, frozen=True):
+    """How many changes were acknowledged, and what became of those that are not as they should be.
+
+    `lost` says of each: the provider, what was asked for, what there is.
+    """
+
+    acknowledged: int
+    lost: tuple[str, ...]
+    seconds: float
+
+
+def planned(random: Random, servers: int, changes: int, *, kill: bool) -> Iterator[Round]:
+    """Yield rounds with that many changes in all; a login is stored once and removed at most once,
+    some rounds after it was stored.
+    """
+    stored: list[str] = []
+    made = number = 0
+    while made < changes:
+        number += 1
+        burst = random.random() < 0.5
+        at = [random.randrange(servers)] * BURST if burst else list(range(servers))
+        requests = [
+            Request(server, f"p{number}-{place}", f"key-{number}-{place}")
+            for place, server in enumerate(at)
+        ]
+        if stored and random.random() < 0.5:
+            gone = stored.pop(random.randrange(len(stored)))
+            place = random.randrange(len(requests))
+            requests[place] = Request(requests[place].server, gone, None)
+        made += len(requests)
+        killed = requests[0].server if kill and random.random() < 0.02 else None
+        yield Round(tuple(requests), killed)
+        if killed is None:
+            stored += [request.provider for request in requests if request.key is not None]
+
+
+def storm(
+    opencode: Opencode,
+    rounds: Iterator[Round],
+    servers: int,
+    *,
+    own: AuthLog | None = None,
+    told: Callable[[int], None] = lambda acknowledged: None,
+) -> Outcome:
+    """Make the requests and return what is left of them when all servers are stopped.
+
+    `own` is the store in which authlog's own writer works beside them; `told` hears how many
+    changes are acknowledged so far.
+    """
+    begun = time.monotonic()
+    expected: dict[str, str | None] = {}
+    unknown: set[str] = set()
+    with contextlib.ExitStack() as stack:
+        running = [opencode.serve(stack) for _ in range(servers)]
+        pool = stack.enter_context(ThreadPoolExecutor(max(BURST, servers)))
+        mine = stack.enter_context(_own_writer(own)) if own else {}
+        for each in rounds:
+            answers = [pool.submit(_ask, running[one.server], one) for one in each.requests]
+            if each.kill is not None:
+                running[each.kill].kill()
+                running[each.kill] = opencode.serve(stack)
+            for request, answer in zip(each.requests, answers, strict=True):
+                if answer.result():
+                    expected[request.provider] = request.key
+                else:
+                    unknown.add(request.provider)
+            told(len(expected))
+    expected |= mine
+    seconds = time.monotonic() - begun
+    found = json.loads(opencode.auth_json.read_bytes())
+    kept = {name: entry.get("key") for name, entry in found.items()}
+    listed = opencode.listed()
+    lost = [
+        f"{name}: asked for {'it' if key else 'its removal'}, found {_there(kept.get(name), key)}"
+        for name, key in expected.items()
+        if name not in unknown and (kept.get(name) != key or (name in listed) is (key is None))
+    ]
+    return Outcome(len(expected), tuple(lost), seconds)
+
+
+def _ask(server: Server, request: Request) -> bool:
+    if request.key is None:
+        return server.delete(request.provider)
+    return server.put(request.provider, {"type": "api", "key": request.key})
+
+
+def _there(found: str | None, key: str | None) -> str:
+    return "nothing" if found is None else "it" if found == key else "something else"
+
+
+@contextlib.contextmanager
+def _own_writer(log: AuthLog) -> Iterator[dict[str, str | None]]:
+    """Let authlog store and remove logins of its own; gives what it was told is done."""
+    done: dict[str, str | None] = {}
+    stop = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not stop.wait(0.05):
+            number += 1
+            log.set(f"own-{number}", ApiKey(f"own-key-{number}"))
+            done[f"own-{number}"] = f"own-key-{number}"
+            if number % 3 == 0:
+                log.remove(f"own-{number - 1}")
+                done[f"own-{number - 1}"] = None
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        yield done
+    finally:
+        stop.set()
+        thread.join()
+
+
+def unknown_entries(path: Path) -> dict[str, object]:
+    """Return what is left of the entries that opencode doesn't understand."""
+    found = json.loads(path.read_bytes())
+    return {name: found.get(name) for name in UNKNOWN}
