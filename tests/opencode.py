@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import threading
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -55,16 +55,20 @@ def shown_by_opencode(home: Path) -> dict[str, str]:
 
 
 class OpencodeServer:
-    """`opencode serve` on a free port, while it is entered; several may live in one `home`."""
+    """`opencode serve` on a free port, while it is entered; several may live in one `home`.
 
-    def __init__(self, home: Path) -> None:
+    `under` is a command that runs it, `authlog run --` for one.
+    """
+
+    def __init__(self, home: Path, under: Sequence[str] = ()) -> None:
         self.home = home
+        self._under = under
         self._process: subprocess.Popen[str] | None = None
         self._port = 0
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [_program(), "serve", "--hostname", "127.0.0.1", "--port", "0"],
+            [*self._under, _program(), "serve", "--hostname", "127.0.0.1", "--port", "0"],
             env=_surroundings(self.home),
             cwd=self.home,
             stdin=subprocess.DEVNULL,
@@ -94,6 +98,11 @@ class OpencodeServer:
     def delete(self, provider: str) -> None:
         """Remove an entry, as a logout does; return when it is answered."""
         self._ask("DELETE", provider, None)
+
+    def kill(self) -> None:
+        """Kill it, as SIGKILL does."""
+        assert self._process is not None
+        self._process.kill()
 
     def _ask(self, method: str, provider: str, body: bytes | None) -> None:
         request = urllib.request.Request(

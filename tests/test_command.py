@@ -207,7 +207,7 @@ def test_on_a_terminal_the_secret_is_asked_for_and_not_shown(path: Path) -> None
 
     child, terminal = pty.fork()
     if child == 0:
-        os.execve(  # noqa: S606  no shell is what is wanted
+        os.execve(
             sys.executable,
             [sys.executable, "-m", "authlog_tools", "set", "openai"],
             {**os.environ, "AUTHLOG_PATH": str(path)},

@@ -17,6 +17,7 @@ COMMANDS = {
     "head": "print the newest seq and hash, to note elsewhere",
     "compact": "erase superseded secrets, start a new segment",
     "repair": "mend a damaged log; shows a plan first",
+    "run": "run a command; none of its writes is lost",
     "demo": "lose logins without authlog, and none with it",
 }
 
@@ -24,6 +25,7 @@ GROUPS = {
     "See": ("list", "get", "history", "show", "diff", "why", "view"),
     "Change": ("set", "remove", "restore", "undo", "forget"),
     "Keep": ("verify", "head", "compact", "repair"),
+    "Protect": ("run",),
     "Try": ("demo",),
 }
 
