@@ -9,7 +9,7 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
@@ -20,7 +20,7 @@ from authlog import ApiKey, AuthLog
 from authlog_tools.real_opencode import Opencode, Server
 
 BURST = 4  # requests at once to one server
-UNKNOWN = {  # what opencode doesn't understand and rewrites away
+UNKNOWN: dict[str, dict[str, object]] = {  # what opencode doesn't understand and rewrites away
     "of-an-unknown-type": {"type": "future", "seed": [1, {"deep": None}]},
     "with-unknown-members": {"type": "api", "key": "k", "note": "mine"},
 }
@@ -92,11 +92,12 @@ def storm(
     """
     begun = time.monotonic()
     expected: dict[str, str | None] = {}
+    acknowledged = 0
     unknown: set[str] = set()
     with contextlib.ExitStack() as stack:
         running = [opencode.serve(stack) for _ in range(servers)]
         pool = stack.enter_context(ThreadPoolExecutor(max(BURST, servers)))
-        mine = stack.enter_context(_own_writer(own)) if own else {}
+        mine = stack.enter_context(_own_writer(own))
         for each in rounds:
             answers = [pool.submit(_ask, running[one.server], one) for one in each.requests]
             if each.kill is not None:
@@ -105,10 +106,12 @@ def storm(
             for request, answer in zip(each.requests, answers, strict=True):
                 if answer.result():
                     expected[request.provider] = request.key
+                    acknowledged += 1
                 else:
                     unknown.add(request.provider)
-            told(len(expected))
-    expected |= mine
+            told(acknowledged)
+    expected |= mine.filed
+    acknowledged += mine.count
     seconds = time.monotonic() - begun
     found = json.loads(opencode.auth_json.read_bytes())
     kept = {name: entry.get("key") for name, entry in found.items()}
@@ -118,7 +121,7 @@ def storm(
         for name, key in expected.items()
         if name not in unknown and (kept.get(name) != key or (name in listed) is (key is None))
     ]
-    return Outcome(len(expected), tuple(lost), seconds)
+    return Outcome(acknowledged, tuple(lost), seconds)
 
 
 def _ask(server: Server, request: Request) -> bool:
@@ -131,21 +134,29 @@ def _there(found: str | None, key: str | None) -> str:
     return "nothing" if found is None else "it" if found == key else "something else"
 
 
+class _Own(Struct):
+    """What authlog's own writer was told is done."""
+
+    filed: dict[str, str | None] = {}
+    count: int = 0
+
+
 @contextlib.contextmanager
-def _own_writer(log: AuthLog) -> Iterator[dict[str, str | None]]:
-    """Let authlog store and remove logins of its own; gives what it was told is done."""
-    done: dict[str, str | None] = {}
+def _own_writer(log: AuthLog | None) -> Generator[_Own]:
+    """Let authlog store and remove logins of its own meanwhile, in `log` if there is one."""
+    done = _Own()
     stop = threading.Event()
 
     def write() -> None:
-        number = 0
-        while not stop.wait(0.05):
-            number += 1
+        while log is not None and not stop.wait(0.05):
+            number = done.count
             log.set(f"own-{number}", ApiKey(f"own-key-{number}"))
-            done[f"own-{number}"] = f"own-key-{number}"
-            if number % 3 == 0:
-                log.remove(f"own-{number - 1}")
-                done[f"own-{number - 1}"] = None
+            done.filed[f"own-{number}"] = f"own-key-{number}"
+            done.count += 1
+            if number % 3 == 2:
+                log.remove(f"own-{number}")
+                done.filed[f"own-{number}"] = None
+                done.count += 1
 
     thread = threading.Thread(target=write)
     thread.start()
