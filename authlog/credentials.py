@@ -266,12 +266,13 @@ def visible_to_opencode(entries: Mapping[str, bytes]) -> dict[str, bytes]:
 
     Source: opencode 1.18.33, seen: a PUT of one provider rewrites all others so.
     """
-    seen = {name: _seen_by_opencode(raw) for name, raw in entries.items()}
+    seen = {name: seen_by_opencode(raw) for name, raw in entries.items()}
     return {name: raw for name, raw in seen.items() if raw is not None}
 
 
 @lru_cache(1024)
-def _seen_by_opencode(raw: bytes) -> bytes | None:
+def seen_by_opencode(raw: bytes) -> bytes | None:
+    """Return what opencode sees of one entry's JSON text, None if nothing."""
     view = parse(raw)
     return None if isinstance(view, Opaque) else msgspec.structs.replace(view, extra={}).raw
 

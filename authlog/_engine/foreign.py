@@ -129,7 +129,7 @@ def without_leftover(content: bytes, states: Iterable[Shown]) -> bytes | None:
     rest = content[len(written) :].rstrip(b"\n")
     if rest:
         for state in states:
-            for entries in (state.entries, _as_seen(state.entries)):
+            for entries in (state.entries, credentials.visible_to_opencode(state.entries)):
                 older = Indenter().content(entries).rstrip(b"\n")
                 if older[len(written) :] == rest:
                     return written
@@ -171,30 +171,33 @@ def _unlikeliness(difference: _Difference) -> tuple[int, bool, int]:
 
 
 def _difference(base: Shown, entries: Mapping[str, bytes]) -> _Difference:
-    seen = _as_seen(base.entries)
+    """Return what is different in the entries from what the file's program saw of the base.
+
+    A file with an entry that opencode knows is taken to be opencode's, which rewrites away what it
+    does not; other files have none.
+    """
+    unlike = dict(entries.items() - base.entries.items())
+    missing = base.entries.keys() - entries.keys()
+    changed = {name for name, raw in unlike.items() if not _is_left(base.entries.get(name), raw)}
+    if missing and any(map(credentials.seen_by_opencode, base.entries.values())):
+        missing = {name for name in missing if credentials.seen_by_opencode(base.entries[name])}
     return _Difference(
         base,
-        changed=tuple(
-            name
-            for name, raw in entries.items()
-            if not same(seen.get(name), raw) and not same(base.entries.get(name), raw)
-        ),
-        removed=tuple(name for name in seen if name not in entries),
+        tuple(name for name in entries if name in changed) if changed else (),
+        tuple(name for name in base.entries if name in missing) if missing else (),
     )
+
+
+def _is_left(before: bytes | None, raw: bytes) -> bool:
+    """Whether that is what a program leaves of an entry which it does not mean to change."""
+    if before is None:
+        return False
+    return same(before, raw) or same(credentials.seen_by_opencode(before), raw)
 
 
 def _from_nothing(entries: Mapping[str, bytes]) -> _Difference:
     """Return what a writer meant whose read had failed."""
     return _Difference(Shown(0, {}), tuple(entries), ())
-
-
-def _as_seen(entries: Mapping[str, bytes]) -> Mapping[str, bytes]:
-    """Return the entries as the file's program sees them.
-
-    A file with an entry that opencode knows is taken to be opencode's, which rewrites away what it
-    does not; other files have none.
-    """
-    return credentials.visible_to_opencode(entries) or entries
 
 
 def _patch(

@@ -61,7 +61,7 @@ def everything(handle: Handle, end: Tail) -> tuple[Step, ...]:
 
 
 def _steps(past: "Past", after: int) -> tuple[Step, ...]:
-    return tuple(Step(line.public, tail.state) for line, tail in past.walk(after))
+    return tuple(Step.of(line, tail.state) for line, tail in past.walk(after))
 
 
 class Past:

@@ -1,5 +1,7 @@
 """The newest events with the states after them, kept in memory while the log grows."""
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from authlog._engine import codec, files, log
@@ -9,10 +11,15 @@ from authlog._engine.state import State
 
 
 class Step(Struct, frozen=True):
-    """An event and the state after it, None while that is unknown."""
+    """An event and what auth.json shows after it, None while that is unknown."""
 
     public: Public
-    state: State | None
+    shown: Mapping[str, bytes] | None
+
+    @classmethod
+    def of(cls, line: Line, state: State | None) -> "Step":
+        """Return the step of a line and the state after it."""
+        return cls(line.public, None if state is None else state.shown())
 
 
 class Recent(Struct, frozen=True):
@@ -36,7 +43,7 @@ class Recent(Struct, frozen=True):
         found = [one for one in log.right_lines(tail, data) if not isinstance(one, log.Rest)]
         if (found[-1][1] if found else tail).hash != end.hash:
             return None
-        steps = (Step(line.public, behind.state) for line, behind in found)
+        steps = (Step.of(line, behind.state) for line, behind in found)
         return Recent(self.first, self.complete, end, (*self.steps, *steps))
 
 

@@ -215,9 +215,9 @@ def _states(steps: tuple[Step, ...]) -> list[Shown]:
     """Return what auth.json showed after each event, as far as it is known, oldest first."""
     ends = [codec.time_ns(step.public.time) for step in steps[1:]]
     return [
-        Shown(step.public.seq, step.state.shown(), ended)
+        Shown(step.public.seq, step.shown, ended)
         for step, ended in zip(steps, [*ends, None], strict=True)
-        if step.state is not None
+        if step.shown is not None
     ]
 
 
