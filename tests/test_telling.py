@@ -3,10 +3,13 @@
 import errno
 import json
 import os
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from authlog import ApiKey, AuthLog, Credential, NotMaterialized, Writer, testing
 from authlog._engine import lock
@@ -334,3 +337,73 @@ def test_the_past_that_a_foreign_write_is_read_against_goes_on_over_a_rotation(p
     path.write_bytes(written({"a": "k", "d": "2"}))  # from the beginning
     assert log.adopt() is not None
     assert set(log.all()) == {"a", "b0", "b1", "b2", "c", "d"}
+
+
+def in_place(path: Path, content: bytes) -> None:
+    with path.open("r+b") as file:
+        file.write(content)
+        file.truncate()
+
+
+def by_rename(path: Path, content: bytes) -> None:
+    new = path.with_name("new")
+    new.write_bytes(content)
+    new.replace(path)
+
+
+def by_removal(path: Path, content: bytes) -> None:
+    path.unlink()
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("write", [in_place, by_rename, by_removal])
+@pytest.mark.parametrize("linked", [False, True])
+def test_however_a_stale_file_is_written_only_what_it_meant_is_changed(
+    path: Path, write: Callable[[Path, bytes], None], linked: bool
+) -> None:
+    log = AuthLog(path)
+    log.set("a", KEY)
+    place = path
+    if linked:
+        place = path.with_name("link.json")
+        place.symlink_to(path)
+    log.set("b", KEY)  # which the other program has not seen
+    write(path if write is not in_place else place, written({"a": "k", "c": "2"}))
+    assert set(AuthLog(place).all()) == {"a", "b", "c"}
+    assert (path.stat().st_mode & 0o777, place.is_symlink()) == (0o600, linked)
+    assert set(json.loads(place.read_bytes())) == {"a", "b", "c"}
+
+
+def test_several_foreign_writes_between_two_looks_are_told_as_one(path: Path) -> None:
+    log = AuthLog(path)
+    log.set("a", KEY)
+    for entries in ({"a": "k", "b": "2"}, {"a": "k", "b": "2", "c": "3"}, {"a": "4", "b": "2"}):
+        path.write_bytes(written(entries))
+    event = log.adopt()
+    assert event is not None
+    assert set(event.providers) == {"a", "b"}
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from("abcd"), st.booleans()), max_size=8))
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_interleaved_writers_of_a_real_file_lose_nothing_if_each_write_is_seen(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, str, bool]]
+) -> None:
+    """Each of three programs reads, and writes what it had read and a change of its own."""
+    path = tmp_path_factory.mktemp("store") / "auth.json"
+    log = AuthLog(path)
+    log.set("x", KEY)
+    read: dict[int, dict[str, str]] = {}
+    expected = {"x": "k"}
+    for number, (program, name, writes) in enumerate(steps):
+        if not writes or program not in read:
+            found = json.loads(path.read_bytes())
+            read[program] = {one: entry["key"] for one, entry in found.items()}
+            continue
+        expected[name] = f"{number}"
+        path.write_bytes(written({**read.pop(program), name: f"{number}"}))
+        log.adopt()
+    assert {name: entry["key"] for name, entry in json.loads(path.read_bytes()).items()} == expected
+    assert log.verify().ok
