@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from authlog import ApiKey, AuthLog
+from authlog import ApiKey, AuthLog, testing
 from authlog._engine import history
 
 KEY = ApiKey("k")
@@ -45,3 +45,19 @@ def test_only_the_segments_that_are_asked_for_are_kept(path: Path) -> None:
     assert [step.public.seq for step in history.recent(handle, tail, 3, LATE)] == [3, 4]
     assert [step.public.seq for step in history.recent(handle, tail, 2, LATE)] == [1, 2, 3, 4]
     assert [step.public.seq for step in history.recent(handle, tail, 1, 0)] == [1, 2, 3, 4]
+
+
+def test_what_nobody_asks_for_any_more_is_not_kept(path: Path) -> None:
+    with testing.repeatable() as clock:
+        log = AuthLog(path)
+        handle = log._handle
+        for number in range(40):
+            log.set("a", ApiKey(f"{number}"))
+            clock.advance(1)
+            seq, now = log.seq(), clock.now_ns()
+            asked = history.recent(handle, log._published().tail, seq, now)
+            assert asked[-1].public.seq == seq
+        assert handle.recent is not None
+        assert len(handle.recent.steps) < 20
+        everything = history.recent(handle, log._published().tail, 1, now)
+        assert [step.public.seq for step in everything] == list(range(1, 42))

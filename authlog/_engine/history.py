@@ -17,6 +17,7 @@ from authlog._engine.state import EMPTY, State
 from authlog.errors import LogCorrupted, SecretErased
 from authlog.events import Event, Span
 
+KEPT = 10_000_000_000  # ns of events that are kept beside those that were asked for
 _CHUNK = 1 << 16  # bytes in which a first line is looked for: a checkpoint of 50 logins
 
 
@@ -41,18 +42,20 @@ def recent(handle: Handle, end: Tail, first: int, since: int) -> tuple[Step, ...
 
     """
     kept = handle.recent
-    if kept is not None and kept.reaches(first, since) and (grown := kept.grown(end)):
-        handle.recent = grown
-        return grown.steps
-    past = Past(handle, end)
+    if kept is None or not kept.reaches(first, since) or not (kept := kept.grown(end)):
+        kept = _replayed(Past(handle, end), end, first, since)
+    handle.recent = kept.cut(first, since - KEPT)
+    return kept.steps
+
+
+def _replayed(past: "Past", end: Tail, first: int, since: int) -> Recent:
     begin = past.parts[0]
     for part in reversed(past.parts):
-        if reaches(part.first, first, since):
+        if reaches(part.first.public, first, since):
             begin = part
             break
-    steps = _steps(past, begin.first.public.seq - 1)
-    handle.recent = Recent(begin.first, begin is past.parts[0], end, steps)
-    return steps
+    complete = begin is past.parts[0]
+    return Recent(complete, end, _steps(past, begin.first.public.seq - 1))
 
 
 def everything(handle: Handle, end: Tail) -> tuple[Step, ...]:

@@ -23,16 +23,22 @@ class Step(Struct, frozen=True):
 
 
 class Recent(Struct, frozen=True):
-    """The events from `first` on, up to a tail, oldest first; `complete` if there are no others."""
+    """The newest events up to a tail, oldest first; `complete` if there are no others."""
 
-    first: Line
     complete: bool
     tail: Tail
     steps: tuple[Step, ...]
 
     def reaches(self, seq: int, since: int) -> bool:
         """Whether the events from that seq and from that time on, ns since 1970, are kept."""
-        return self.complete or reaches(self.first, seq, since)
+        return self.complete or reaches(self.steps[0].public, seq, since)
+
+    def cut(self, seq: int, since: int) -> "Recent":
+        """Return it without the events before those from that seq and from that time on."""
+        for place in range(len(self.steps) - 1, 0, -1):
+            if reaches(self.steps[place].public, seq, since):
+                return Recent(False, self.tail, self.steps[place:])
+        return self
 
     def grown(self, end: Tail) -> "Recent | None":
         """Return what is kept and what came since, up to `end`; None if that doesn't follow it."""
@@ -44,9 +50,9 @@ class Recent(Struct, frozen=True):
         if (found[-1][1] if found else tail).hash != end.hash:
             return None
         steps = (Step.of(line, behind.state) for line, behind in found)
-        return Recent(self.first, self.complete, end, (*self.steps, *steps))
+        return Recent(self.complete, end, (*self.steps, *steps))
 
 
-def reaches(line: Line, seq: int, since: int) -> bool:
-    """Whether a segment that begins with the line holds all from that seq and time on."""
-    return line.public.seq <= seq and codec.time_ns(line.public.time) <= since
+def reaches(public: Public, seq: int, since: int) -> bool:
+    """Whether the events from that one on are all from that seq and from that time on."""
+    return public.seq <= seq and codec.time_ns(public.time) <= since

@@ -20,6 +20,8 @@ from authlog import ApiKey, AuthLog
 from authlog_tools.real_opencode import Opencode, Server
 
 BURST = 4  # requests at once to one server
+FILED = 20  # logins in the file: then as many are removed as are stored
+OWN = 5  # logins that authlog's own writer changes
 UNKNOWN: dict[str, dict[str, object]] = {  # what opencode doesn't understand and rewrites away
     "of-an-unknown-type": {"type": "future", "seed": [1, {"deep": None}]},
     "with-unknown-members": {"type": "api", "key": "k", "note": "mine"},
@@ -66,10 +68,10 @@ def planned(random: Random, servers: int, changes: int, *, kill: bool) -> Iterat
             Request(server, f"p{number}-{place}", f"key-{number}-{place}")
             for place, server in enumerate(at)
         ]
-        if stored and random.random() < 0.5:
-            gone = stored.pop(random.randrange(len(stored)))
-            place = random.randrange(len(requests))
-            requests[place] = Request(requests[place].server, gone, None)
+        for place, request in enumerate(requests):
+            if random.random() < len(stored) / FILED / 2:
+                gone = stored.pop(random.randrange(len(stored)))
+                requests[place] = Request(request.server, gone, None)
         made += len(requests)
         killed = requests[0].server if kill and random.random() < 0.02 else None
         yield Round(tuple(requests), killed)
@@ -149,14 +151,14 @@ def _own_writer(log: AuthLog | None) -> Generator[_Own]:
 
     def write() -> None:
         while log is not None and not stop.wait(0.05):
-            number = done.count
-            log.set(f"own-{number}", ApiKey(f"own-key-{number}"))
-            done.filed[f"own-{number}"] = f"own-key-{number}"
+            name, key = f"own-{done.count % OWN}", f"own-key-{done.count}"
+            if done.count % 3 < 2:
+                log.set(name, ApiKey(key))
+                done.filed[name] = key
+            else:
+                log.remove(name)
+                done.filed[name] = None
             done.count += 1
-            if number % 3 == 2:
-                log.remove(f"own-{number}")
-                done.filed[f"own-{number}"] = None
-                done.count += 1
 
     thread = threading.Thread(target=write)
     thread.start()
