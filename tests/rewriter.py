@@ -34,8 +34,7 @@ def again(file: str, provider: str, count: str) -> None:
     """Change one provider so often, and read it back each time."""
     for number in range(int(count)):
         content = with_one(file, provider, str(number))
-        with open(file, "wb") as written:
-            written.write(content)
+        Path(file).write_bytes(content)
         assert read(file)[provider]["key"] == str(number), number
 
 

@@ -105,12 +105,18 @@ def test_a_program_reads_at_once_what_it_has_written(path: Path) -> None:
     assert len([event for event in log.history() if event.kind == "adopt"]) == 1_000
 
 
+REDIRECTED = """
+for key in 1 2 3 4 5; do
+    printf '{"a":{"type":"api","key":"%s"}}' $key >"$0"
+    cat "$0"
+done
+"""
+
+
 def test_the_shells_redirections_are_told_before_the_next_command(path: Path) -> None:
-    script = 'for n in 1 2 3 4 5; do echo "{\\"a\\":{\\"type\\":\\"api\\",\\"key\\":\\"$n\\"}}" >"$0"; cat "$0"; done'
-    done = run(path, "sh", "-c", script, path)
-    assert [line.split('"')[3] for line in done.stdout.splitlines() if "key" in line] == list(
-        "12345"
-    )
+    done = run(path, "sh", "-c", REDIRECTED, path)
+    lines = [line.split('"')[3] for line in done.stdout.splitlines() if "key" in line]
+    assert lines == ["1", "2", "3", "4", "5"]
 
 
 def test_eight_programs_that_write_as_fast_as_they_can_lose_nothing(path: Path) -> None:

@@ -33,9 +33,13 @@ _FAILED = 1
 
 
 class Setup(NamedTuple):
-    """What `run` was asked for; `first` is the lowest descriptor given for a copy."""
+    """What `run` was asked for.
+
+    `oldest` is the newest seq from before the command; `first` the lowest descriptor of a copy.
+    """
 
     snapshot: Path
+    oldest: int
     numbers: Numbers
     first: int
     verbose: bool
@@ -94,7 +98,7 @@ class Keeper:
         voice = Voice(verbose=setup.verbose, terminal=setup.terminal)
         log = AuthLog(setup.snapshot, program="authlog")
         teller = Teller(log, voice)
-        teller.start(again=again)
+        teller.start(None if again else setup.oldest)
         copies = Copies(_Note(channel))
         for record, descriptor in self._kept.values():
             copies.restore(Copy(record, descriptor))

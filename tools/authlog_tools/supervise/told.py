@@ -27,14 +27,16 @@ class Teller:
         self._seen: deque[tuple[float, int]] = deque()  # (when, newest seq), oldest first
         self._own: dict[int, tuple[float, int]] = {}  # process -> (when, seq) of its newest
 
-    def start(self, *, again: bool) -> None:
-        """Tell and publish what stands there; `again`: in the place of a supervisor that was
-        killed, and of what it had begun.
+    def start(self, oldest: int | None) -> None:
+        """Tell and publish what stands there, also what a killed supervisor had begun.
+
+        `oldest` is the seq that was the newest before any program started; None if they have been
+        running for a while.
         """
         try:
             self._log.adopt()
-            if again:  # the programs have read before
-                self._seen.append((-math.inf, self._newest_of_old()))
+            before = self._newest_of_old() if oldest is None else oldest
+            self._seen.append((-math.inf, before))
             self.look()
         except (authlog.AuthLogError, OSError) as error:
             self._voice.warn(failures.texts(error)[0])
