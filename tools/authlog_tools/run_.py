@@ -106,7 +106,9 @@ def _protect(options: argparse.Namespace, log: AuthLog, name: str) -> None:
                 )
                 terminal = os.ttyname(2) if os.isatty(2) else None
                 start.protect(
-                    Setup(log.path, known, start.first_number(), options.verbose, terminal)
+                    Setup(
+                        log.path, log.seq(), known, start.first_number(), options.verbose, terminal
+                    )
                 )
                 return
     if not options.or_guard:

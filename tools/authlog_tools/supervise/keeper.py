@@ -8,6 +8,7 @@ import os
 import select
 import socket
 import threading
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -32,9 +33,13 @@ _FAILED = 1
 
 
 class Setup(NamedTuple):
-    """What `run` was asked for; `first` is the lowest descriptor given for a copy."""
+    """What `run` was asked for.
+
+    `oldest` is the newest seq from before the command; `first` the lowest descriptor of a copy.
+    """
 
     snapshot: Path
+    oldest: int
     numbers: Numbers
     first: int
     verbose: bool
@@ -52,19 +57,19 @@ class Keeper:
 
     def keep(self) -> None:
         """Do it until the last program under the filter has ended."""
-        for _ in range(DEATHS):
-            if self._watch_one():
+        for death in range(DEATHS):
+            if self._watch_one(again=death > 0):
                 return
             self._slots.count_tries()
         self._let_all()
 
-    def _watch_one(self) -> bool:
+    def _watch_one(self, *, again: bool) -> bool:
         """Start a supervisor and wait for it; return whether it has done all there was to do."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         supervisor = os.fork()
         if supervisor == 0:
             ours.close()
-            _end_with(self._supervise, theirs)
+            _end_with(lambda: self._supervise(theirs, again=again))
         theirs.close()
         with ours:
             while self._note(ours):
@@ -87,13 +92,13 @@ class Keeper:
             self._kept[record.number] = record, descriptor
         return True
 
-    def _supervise(self, channel: socket.socket) -> None:
+    def _supervise(self, channel: socket.socket, *, again: bool) -> None:
         kernel.set_name(b"authlog-run")
         setup = self._setup
         voice = Voice(verbose=setup.verbose, terminal=setup.terminal)
         log = AuthLog(setup.snapshot, program="authlog")
         teller = Teller(log, voice)
-        teller.start()
+        teller.start(None if again else setup.oldest)
         copies = Copies(_Note(channel))
         for record, descriptor in self._kept.values():
             copies.restore(Copy(record, descriptor))
@@ -140,12 +145,17 @@ def _let(listener: int, slots: Slots, slot: int) -> None:
     slots.clear(slot)
 
 
-def _end_with(work: Callable[[socket.socket], None], channel: socket.socket) -> NoReturn:
+def _end_with(work: Callable[[], None]) -> NoReturn:
     """Do the work in a process of its own; it ends with 0 only if that was done."""
-    threading.excepthook = lambda failed: os._exit(_FAILED)
-    code = _FAILED
+    threading.excepthook = lambda failed: _fail(failed.exc_value)
     try:
-        work(channel)
-        code = 0
-    finally:
-        os._exit(code)
+        work()
+    except BaseException as error:  # noqa: BLE001  whatever it is, another one has to go on
+        _fail(error)
+    os._exit(0)
+
+
+def _fail(error: BaseException | None) -> NoReturn:
+    if os.environ.get("AUTHLOG_DEBUG") == "1":
+        traceback.print_exception(error)  # seen with -v
+    os._exit(_FAILED)

@@ -26,7 +26,6 @@ _VALID = 0x40082102
 _ADD = 0x40182103
 _CONTINUE = 1
 _AT = 1 << 0  # SECCOMP_ADDFD_FLAG_SETFD
-_AND_SEND = 1 << 1
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -101,13 +100,18 @@ def is_waiting(listener: int, id: int) -> bool:
 def give(listener: int, id: int, descriptor: int, at: int | None, *, cloexec: bool) -> None:
     """Answer a call with a descriptor, under the number `at` or the lowest that is free.
 
+    In two steps: who is killed in the one that does both leaves the caller with an answer and
+    without a descriptor.
+
     Raises:
         OSError: EBADF: its number is past the process's limit; ENOENT: the caller has gone.
 
     """
-    flags = _AND_SEND | (0 if at is None else _AT)
+    flags = 0 if at is None else _AT
     mode = os.O_CLOEXEC if cloexec else 0
-    fcntl.ioctl(listener, _ADD, struct.pack("=QIIII", id, flags, descriptor, at or 0, mode))
+    asked = struct.pack("=QIIII", id, flags, descriptor, at or 0, mode)
+    number = _checked(_libc.ioctl(listener, ctypes.c_ulong(_ADD), asked))
+    fcntl.ioctl(listener, _SEND, struct.pack("=QqiI", id, number, 0, 0))
 
 
 def set_name(name: bytes) -> None:

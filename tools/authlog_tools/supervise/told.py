@@ -1,11 +1,13 @@
 """Telling what a program wrote, and which states it may have read before."""
 
 import errno
+import math
 import os
 import pwd
 import socket
 import time
 from collections import deque
+from datetime import UTC, datetime, timedelta
 
 import authlog
 from authlog_tools import failures
@@ -25,13 +27,25 @@ class Teller:
         self._seen: deque[tuple[float, int]] = deque()  # (when, newest seq), oldest first
         self._own: dict[int, tuple[float, int]] = {}  # process -> (when, seq) of its newest
 
-    def start(self) -> None:
-        """Tell and publish what stands there, also what a killed supervisor had begun."""
+    def start(self, oldest: int | None) -> None:
+        """Tell and publish what stands there, also what a killed supervisor had begun.
+
+        `oldest` is the seq that was the newest before any program started; None if they have been
+        running for a while.
+        """
         try:
             self._log.adopt()
+            before = self._newest_of_old() if oldest is None else oldest
+            self._seen.append((-math.inf, before))
             self.look()
         except (authlog.AuthLogError, OSError) as error:
             self._voice.warn(failures.texts(error)[0])
+
+    def _newest_of_old(self) -> int:
+        """Return the seq that was the newest before any that an open of now may rest on."""
+        old = datetime.now(UTC) - timedelta(seconds=STALE)
+        events = self._log.history(reverse=True)
+        return next((event.seq for event in events if event.time <= old), 0)
 
     def look(self) -> int:
         """Return the newest published seq, after what others wrote into the snapshot.

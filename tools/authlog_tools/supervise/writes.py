@@ -53,13 +53,14 @@ class Writes:
 
     def open(self, process: int, flags: int) -> int | None:
         """Return a descriptor of a new copy, opened as asked; None if the kernel refuses that."""
+        is_there = self._snapshot.exists()  # who took it away means to make it anew
+        if _is_refused(flags, is_there=is_there):
+            return None
         self._tell_written(process)
         self._teller.look()
-        content = self._published()
-        if _is_refused(flags, is_there=content is not None):
-            return None
-        if content is None or flags & os.O_TRUNC:
-            content = b""
+        content = b""
+        if is_there and not flags & os.O_TRUNC:
+            content = self._published() or b""
         record = Record(
             self._copies.number(),
             process,
