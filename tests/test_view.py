@@ -46,7 +46,7 @@ def server(stored: Path) -> Iterator[Served]:
 def routes() -> list[tuple[str, str]]:
     """Return (method, path) for everything that the application answers to."""
     found: list[tuple[str, str]] = []
-    for route in Site(AuthLog("nothing.json")).app().routes:
+    for route in Site(AuthLog("nothing.json")).routes():
         if isinstance(route, Route):
             path = route.path.replace("{seq:int}", "5")
             found += [(method, path) for method in sorted(route.methods or ())]

@@ -75,10 +75,9 @@ def _refusal(log: authlog.AuthLog, index: Index, provider: str, seq: int) -> tup
     except (authlog.AuthLogError, ValueError, OSError) as error:
         return explained(error, index, provider)
     refresh = then[1].members.get("refresh") if then else None
-    for position, change in index.lives(provider):
-        event = index.events[position]
+    for event, change in index.changes(provider, seq):
         found = change.members.get("refresh") if change else None
-        if event.seq > seq and refresh is not None and found not in (None, refresh):
+        if refresh is not None and found not in (None, refresh):
             return explained(authlog.StaleToken(provider, seq, event.time), index, provider)
     return "", ""
 
@@ -88,8 +87,8 @@ def _refreshes(index: Index, provider: str, seq: int) -> int:
     found = index.became(provider, index.upto(seq))
     mark = found[1].members.get("refresh") if found else None
     count = 0
-    for position, change in index.lives(provider):
+    for _, change in index.changes(provider, seq):
         newer = change.members.get("refresh") if change else None
-        if index.events[position].seq > seq and newer not in (None, mark):
+        if newer not in (None, mark):
             count, mark = count + 1, newer
     return count

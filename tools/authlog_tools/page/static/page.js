@@ -102,10 +102,28 @@ function select({ scroll = false } = {}) {
     row.classList.add("cur");
     row.setAttribute("aria-current", "true");
     rove(row);
-    if (scroll) row.scrollIntoView({ block: "nearest" });
+    if (scroll && !visible(row)) row.scrollIntoView({ block: "center" });
   }
   line();
 }
+
+function visible(row) {
+  const { top, bottom } = row.getBoundingClientRect();
+  const area = phone.matches ? { top: 100, bottom: innerHeight } : list.getBoundingClientRect();
+  return top >= area.top + 66 && bottom <= area.bottom;
+}
+
+// Newer rows come in above what is looked at, which stays where it is.
+list.addEventListener("htmx:before:swap", (event) => {
+  if (!event.target.closest(".more[id^=above]")) return;
+  const anchor = rows()[0], top = anchor.getBoundingClientRect().top;
+  requestAnimationFrame(() => {
+    const days = new Set();
+    for (const day of $$(".day", list)) { if (days.has(day.id)) day.remove(); days.add(day.id); }
+    (phone.matches ? document.scrollingElement : list).scrollTop += anchor.getBoundingClientRect().top - top;
+    age();
+  });
+});
 
 addEventListener("popstate", () => { show(shown); shown = asked(); });
 let shown = asked();
@@ -468,6 +486,6 @@ colour();
 rove();
 draw();
 if (number("event")) {
-  if (!$(`#e${number("event")}`)) reveal(number("event")).then(() => select({ scroll: true }));
-  else select({ scroll: true });
+  const there = $(`#e${number("event")}`) ? Promise.resolve() : reveal(number("event"));
+  there.then(() => select({ scroll: true }));
 }
