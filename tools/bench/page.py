@@ -15,6 +15,7 @@ The server's memory is the most that was resident (VmHWM).
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from authlog import AuthLog, OAuth, credentials, testing
+from authlog import ApiKey, AuthLog, OAuth, credentials, testing
 from authlog._engine.codec import Draft
 
 PROVIDERS = ("anthropic", "github-copilot", "openai", "google", "mcp-linear", "openrouter")
@@ -54,12 +55,12 @@ class _Store(AuthLog):
 
 def _make(path: Path, events: int) -> None:
     here = testing.Repeatable()
-    here.advance(time.time() - here.now_ns() / 1e9 - events * (STEP + 1))
+    began = time.time() - events * STEP
     with testing.without_sync(), testing.repeatable(here):
         log = _Store(path, program="opencode")
         while log.seq() < events:
+            here.advance(began + log.seq() * STEP - here.now_ns() / 1e9)
             _happen(log, path, here)
-            here.advance(STEP)
 
 
 def _happen(log: _Store, path: Path, here: testing.Repeatable) -> None:
@@ -68,20 +69,27 @@ def _happen(log: _Store, path: Path, here: testing.Repeatable) -> None:
     provider = PROVIDERS[number * 7 % 11 % len(PROVIDERS)]
     expires = int((here.now_ns() / 1e9 + 7_200) * 1000)
     login = OAuth(f"r{number}", f"a{number}", expires)
-    if number % 997 == 0:
+    if number < 2 * len(PROVIDERS) or number % 397 == 0:
+        log.set(PROVIDERS[number % len(PROVIDERS)], login)
+    elif number % 2_011 == 0:
         log.remove(provider)
-    elif number % 499 == 0:
+    elif number % 1_009 == 0:
         before = path.read_bytes()
-        log.set(provider, login)
-        path.write_bytes(before)  # a program that had not seen it writes back what it knew
-        log.adopt()
-    elif number % 331 == 0:
-        path.write_text(json.dumps({**json.loads(path.read_bytes()), "mcp": {"key": f"k{number}"}}))
-        log.adopt()
-    elif number % 97 == 0 or log.get(provider) is None:
-        log.set(provider, login)
+        stored = log.set("groq", ApiKey(f"k{number}"))
+        soon = int(stored.time.timestamp() * 1e9) + 1_000_000
+        _write(log, path, soon, before)  # by a program that had not seen it
+    elif number % 701 == 0:
+        told = {**json.loads(path.read_bytes()), "mcp-notion": {"type": "api", "key": f"k{number}"}}
+        _write(log, path, here.now_ns(), json.dumps(told).encode())
     else:
         log.refresh(provider, login)
+
+
+def _write(log: _Store, path: Path, time_ns: int, content: bytes) -> None:
+    """Write as a foreign program does at a time, and have it told."""
+    path.write_bytes(content)
+    os.utime(path, ns=(time_ns, time_ns))
+    log.adopt()
 
 
 def _measure(path: Path, chromium: str, picture: Path | None) -> None:

@@ -1,5 +1,8 @@
 """A lane: the life of one login as lines, and what happened to it as marks."""
 
+from bisect import bisect_left
+from collections import Counter
+
 from msgspec import Struct
 
 from authlog_tools import words
@@ -7,7 +10,7 @@ from authlog_tools.page.axis import Axis
 from authlog_tools.page.index import GONE, NEVER, WHOLE, Index, Life
 
 COLUMN = 3  # px that a refresh takes
-SHAPE = 8  # px within which marks of one family would cover each other
+SHAPE = 11  # px within which marks would cover each other
 TALL = 4.5  # px of a refresh above and below the line
 
 
@@ -85,19 +88,33 @@ def log_lane(index: Index, line: Axis, lit: bytearray, y: float) -> Lane | None:
 
 
 class _Shapes:
-    """Marks of rare kinds, one where several of a family would cover each other."""
+    """Marks of rare kinds. Where they would cover each other one stands for all: what was found
+    before what was not, then the family that is rarest here.
+    """
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, int], Shape] = {}
+        self._found: dict[tuple[str, bool, int], Shape] = {}
+        self._counts: Counter[str] = Counter()
 
     def add(self, index: Index, position: int, x: float, family: str, lit: bytearray) -> None:
-        place, shown = (family, int(x / SHAPE)), bool(lit[position])
-        if shown or place not in self._found:
+        shown = bool(lit[position])
+        self._counts[family] += 1
+        place = (family, shown, int(x / SHAPE))
+        if place not in self._found:
             title = f"{index.kind_at[position]} {index.seq(position)}"
             self._found[place] = Shape(x, family, shown, title)
 
     def found(self) -> list[Shape]:
-        return sorted(self._found.values(), key=_place)
+        kept, taken = list[Shape](), list[float]()
+        for shape in sorted(self._found.values(), key=self._rank):
+            place = bisect_left(taken, shape.x)
+            if all(abs(x - shape.x) >= SHAPE for x in taken[max(0, place - 1) : place + 1]):
+                taken.insert(place, shape.x)
+                kept.append(shape)
+        return sorted(kept, key=_place)
+
+    def _rank(self, shape: Shape) -> tuple[bool, int, float]:
+        return not shape.lit, self._counts[shape.family], -shape.x
 
 
 def _lines(index: Index, life: Life, line: Axis, now: float) -> "tuple[_Runs, _Runs]":
