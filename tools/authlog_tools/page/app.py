@@ -114,6 +114,7 @@ class Site:
             plan = panels.plan(self.known, View(provider=provider, seq=seq))
             values = {**plan, "refused": refusal, "refused_hint": hint}
             return await self._filled("restore.html", values, request)
+        await run_in_threadpool(self.reader.wait_for, event.seq)
         told = msgspec.json.encode({"restored": {"seq": event.seq}}).decode()
         return Response(status_code=204, headers={"HX-Trigger": told})
 

@@ -56,7 +56,7 @@ TOP, DENSITY, GAP, FOOT = 12, 44, 12, 26  # px
 def overview(index: Index, matches: Matches, width: int, *, every: bool) -> Overview:
     """Return the drawing at that width, of all lanes or of as many as are shown at first."""
     narrow = width < NARROW
-    left, right = (126, 84) if narrow else (152, 92)
+    left, right = (126, 94) if narrow else (152, 92)
     given = matches.filter
     now = datetime.now(UTC).timestamp()
     line = axis(

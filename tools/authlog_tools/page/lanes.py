@@ -89,7 +89,7 @@ def log_lane(index: Index, line: Axis, lit: bytearray, y: float) -> Lane | None:
 
 class _Shapes:
     """Marks of rare kinds. Where they would cover each other one stands for all: what was found
-    before what was not, then the family that is rarest here.
+    before what was not, then the family that is rarest here; the log's own doings come last.
     """
 
     def __init__(self) -> None:
@@ -113,8 +113,8 @@ class _Shapes:
                 kept.append(shape)
         return sorted(kept, key=_place)
 
-    def _rank(self, shape: Shape) -> tuple[bool, int, float]:
-        return not shape.lit, self._counts[shape.family], -shape.x
+    def _rank(self, shape: Shape) -> tuple[bool, bool, int, float]:
+        return not shape.lit, shape.family == "other", self._counts[shape.family], -shape.x
 
 
 def _lines(index: Index, life: Life, line: Axis, now: float) -> "tuple[_Runs, _Runs]":

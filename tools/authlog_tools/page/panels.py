@@ -81,6 +81,7 @@ def overview(known: Known, view: View) -> Values:
         "drawn": drawn,
         "selected": place,
         "loading": known.loading,
+        "failure": known.failure(),
         "toggled": _toggle(view.q),
         "narrowed": wording.replaced(view.q, since="", until=""),
     }

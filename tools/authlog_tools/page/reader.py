@@ -11,6 +11,7 @@ import authlog
 from authlog_tools.page.index import Index, pack
 
 AGAIN = 2.0  # s until a log that can't be read is looked at again
+SOON = 2.0  # s that one waits for an event that was just written
 NEWEST = 1_200  # events that can be shown while the older ones are read
 FIRST, PART = 200, 200  # events read at once: the first time, and then
 
@@ -33,6 +34,7 @@ class Reader:
         self._give_way = give_way
         self._older: list[bytes] = []
         self._ended = threading.Event()
+        self._grown = threading.Condition()
 
     def begin(self, changed: Callable[[], None]) -> None:
         """Read from now on; `changed` is called on the reading thread whenever more is known."""
@@ -42,6 +44,11 @@ class Reader:
     def end(self) -> None:
         """Stop at the next occasion."""
         self._ended.set()
+
+    def wait_for(self, seq: int) -> None:
+        """Wait until that event was read, but not for long: reading may have ended."""
+        with self._grown:
+            self._grown.wait_for(lambda: self.index is not None and self.index.last >= seq, SOON)
 
     def _run(self) -> None:
         while not self._ended.is_set():
@@ -93,7 +100,9 @@ class Reader:
 
     def _follow(self, index: Index) -> None:
         for event in self.log.watch(after=index.last):
-            index.append(event)
+            with self._grown:
+                index.append(event)
+                self._grown.notify_all()
             self.changed()
             if self._ended.is_set():
                 return

@@ -39,13 +39,15 @@ box.addEventListener("blur", () => quiet());
 $(".find").addEventListener("submit", (event) => event.preventDefault());
 
 const word = () => /\S*$/.exec(box.value.slice(0, box.selectionStart))[0];
-const options = () => suggestions.hidden ? [] : $$("button", suggestions);
+// Suggestions for what stood there before count no more.
+const options = () => suggestions.hidden || suggestions.dataset.about !== word() ? [] : $$("button", suggestions);
 const quiet = () => { suggestions.hidden = true; box.setAttribute("aria-expanded", "false"); };
 
 async function suggest() {
   const about = word();
   await get(`/suggest?${new URLSearchParams({ word: about })}`, "#suggestions");
   if (about !== word() || document.activeElement !== box) return;
+  suggestions.dataset.about = about;
   suggestions.hidden = !suggestions.children.length;
   box.setAttribute("aria-expanded", String(!suggestions.hidden));
   choose(0);
@@ -71,7 +73,7 @@ box.addEventListener("keydown", (event) => {
   const all = options();
   if (event.key === "Escape") { event.preventDefault(); if (all.length) quiet(); else box.blur(); }
   else if (event.key === "ArrowDown" || event.key === "ArrowUp") { event.preventDefault(); choose(chosen + (event.key === "ArrowDown" ? 1 : -1)); }
-  else if (event.key === "Tab" && all[chosen] && !event.shiftKey) { event.preventDefault(); take(all[chosen]); }
+  else if (event.key === "Tab" && !suggestions.hidden && !event.shiftKey) { event.preventDefault(); if (all[chosen]) take(all[chosen]); }
   else if (event.key === "Enter") { event.preventDefault(); quiet(); box.blur(); step(0); }
 });
 
