@@ -17,7 +17,8 @@ from starlette.routing import Mount, Route
 import invented
 import needs
 import served
-from authlog import ApiKey, AuthLog
+from authlog import ApiKey, AuthLog, NotDurable, NotMaterialized, StaleToken
+from authlog_tools.page import restoring
 from authlog_tools.page.app import STATIC, Site
 from served import Served
 
@@ -279,6 +280,13 @@ def test_a_restore_is_done_or_refused_with_the_reason(path: Path) -> None:
         refused = found.ask("/restore", "POST", "provider=anthropic&seq=3", **given).body
         assert "It was refused; nothing was changed" in refused
         assert log.seq() == seq + 2
+
+
+def test_a_restore_that_is_durable_or_unknown_is_not_called_refused(path: Path) -> None:
+    event = AuthLog(path).set("groq", ApiKey("k"))
+    assert "was restored" in restoring.outcome(NotMaterialized(path, 2))
+    assert "not known" in restoring.outcome(NotDurable(event, path, None))
+    assert "nothing was changed" in restoring.outcome(StaleToken("groq", 2, event.time))
 
 
 @pytest.mark.parametrize("name", sorted(VENDORED))

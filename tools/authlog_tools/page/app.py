@@ -16,6 +16,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 import authlog
+from authlog_tools.failures import Failure
+from authlog_tools.opened import settled
 from authlog_tools.page import drawing, listing, panels, restoring
 from authlog_tools.page.courtesy import LIVE, Courtesy
 from authlog_tools.page.filling import fill_template, prepare
@@ -108,15 +110,20 @@ class Site:
         form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
         provider, seq = form.get("provider", ""), number(form.get("seq", ""))
         try:
-            event = await run_in_threadpool(self.log.restore, provider, seq)
-        except (authlog.AuthLogError, ValueError, OSError) as error:
+            done = await run_in_threadpool(self._restored, provider, seq)
+        except (authlog.AuthLogError, Failure, ValueError, OSError) as error:
             refusal, hint = restoring.explained(error, self.known.index, provider)
             plan = panels.plan(self.known, View(provider=provider, seq=seq))
-            values = {**plan, "refused": refusal, "refused_hint": hint}
-            return await self._filled("restore.html", values, request)
-        await run_in_threadpool(self.reader.wait_for, event.seq)
-        told = msgspec.json.encode({"restored": {"seq": event.seq}}).decode()
+            why = {"refused": refusal, "refused_hint": hint, "outcome": restoring.outcome(error)}
+            return await self._filled("restore.html", {**plan, **why}, request)
+        await run_in_threadpool(self.reader.wait_for, done)
+        told = msgspec.json.encode({"restored": {"seq": done}}).decode()
         return Response(status_code=204, headers={"HX-Trigger": told})
+
+    def _restored(self, provider: str, seq: int) -> int:
+        """Return the seq of the restore; if it was not known to be durable, that was settled."""
+        event = settled(self.log, lambda: self.log.restore(provider, seq))
+        return self.log.seq(provider) if event is None else event.seq
 
     async def live(self, request: Request) -> Response:
         """What is new, as it comes."""

@@ -111,4 +111,4 @@ def proved(known: Known, view: View) -> Values:
 def plan(known: Known, view: View) -> Values:
     """What a restore would do."""
     found = restoring.plan(known.log, known.index, view.provider, view.seq)
-    return {"view": view, "plan": found, "refused": "", "refused_hint": ""}
+    return {"view": view, "plan": found, "refused": ""}

@@ -4,13 +4,15 @@ The page begins with the newest events while the others are read; lanes and coun
 """
 
 import threading
+import time
 from collections.abc import Callable
 from itertools import islice
 
 import authlog
 from authlog_tools.page.index import Index, pack
 
-AGAIN = 2.0  # s until a log that can't be read is looked at again
+AGAIN = 2.0  # s until a log that can't be read is looked at again, at least
+REST = 10  # times as long as it took to read what can be read of it
 SOON = 2.0  # s that one waits for an event that was just written
 NEWEST = 1_200  # events that can be shown while the older ones are read
 FIRST, PART = 200, 200  # events read at once: the first time, and then
@@ -52,6 +54,7 @@ class Reader:
 
     def _run(self) -> None:
         while not self._ended.is_set():
+            began = time.monotonic()
             try:
                 if self.index is None or self.failure is not None:
                     self._read_all()
@@ -59,7 +62,7 @@ class Reader:
                     self._follow(self.index)
             except (authlog.AuthLogError, OSError) as error:
                 self._failed(error)
-                self._ended.wait(AGAIN)
+                self._ended.wait(max(AGAIN, REST * (time.monotonic() - began)))
 
     def _read_all(self) -> None:
         """Read everything; what could be read before a failure stays."""

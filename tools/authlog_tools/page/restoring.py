@@ -7,6 +7,7 @@ from msgspec import Struct
 
 import authlog
 from authlog_tools import words
+from authlog_tools.failures import texts
 from authlog_tools.page.index import Index
 from authlog_tools.past import Member, members
 
@@ -64,8 +65,16 @@ def explained(error: Exception, index: Index, provider: str) -> tuple[str, str]:
             f"The secrets at event {error.seq} were erased by compaction; the history stays.",
             "A newer event may still hold them; otherwise log in anew.",
         )
-    happened, _, hint = str(error).partition("; ")
-    return happened, hint
+    return (str(error), "") if isinstance(error, ValueError) else texts(error)
+
+
+def outcome(error: Exception) -> str:
+    """Return what came of a restore that did not just succeed."""
+    if isinstance(error, authlog.NotMaterialized):
+        return "It was restored; auth.json does not show it yet."
+    if isinstance(error, authlog.Unacknowledged):
+        return "It is not known whether it was restored."
+    return "It was refused; nothing was changed."
 
 
 def _refusal(log: authlog.AuthLog, index: Index, provider: str, seq: int) -> tuple[str, str]:
