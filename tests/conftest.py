@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from authlog import AuthLog
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 _LOG = ".json.log"
 
@@ -28,3 +32,18 @@ def every_store_is_whole_at_the_end(request: pytest.FixtureRequest) -> Iterator[
         snapshot = log.with_name(log.name.removesuffix(".log"))
         health = AuthLog(snapshot).verify()
         assert health.ok, f"{snapshot}: {health.damage}"
+
+
+@pytest.fixture(scope="session")
+def browser() -> "Iterator[Browser]":
+    """A Chromium, started once for all tests that ask for it."""
+    from playwright.sync_api import sync_playwright
+
+    import needs
+
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(
+            executable_path=needs.find_chromium(), args=["--no-sandbox"]
+        )
+        yield found
+        found.close()

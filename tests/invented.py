@@ -1,6 +1,7 @@
 """An invented store: some weeks of logins, told as programs really tell them."""
 
 import json
+import os
 import time
 from pathlib import Path
 from random import Random
@@ -60,8 +61,10 @@ def _happen(
         log.adopt()
     elif number % 59 == 0:
         before = path.read_bytes()
-        log.set("openrouter", ApiKey(secret(random)))
-        path.write_bytes(before)  # a program that had not seen it writes back what it knew
+        stored = log.set("openrouter", ApiKey(secret(random)))
+        path.write_bytes(before)  # a program that had not seen it writes back what it knew, at once
+        soon = int(stored.time.timestamp() * 1e9) + 1_000_000
+        os.utime(path, ns=(soon, soon))
         log.adopt()
     elif number % 71 == 0 and log.seq("openai"):
         logs["claude"].restore("openai", log.seq("openai"))

@@ -1,11 +1,10 @@
 """A real `authlog view` process, and a plain client of it."""
 
 import http.client
-import os
 import subprocess
 import sys
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 
@@ -49,6 +48,15 @@ class Served:
         finally:
             connection.close()
 
+    @contextmanager
+    def listen(self) -> Generator[http.client.HTTPResponse]:
+        """Give its stream of news, open and begun."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection.request("GET", "/live", headers={"Cookie": self.cookie})
+        with closing(connection), connection.getresponse() as stream:
+            assert stream.readline() == b"retry: 1000\n"
+            yield stream
+
     def enter(self) -> None:
         """Spend the link, as the browser does that is opened."""
         opened = self.ask(f"/open?t={self.token}")
@@ -58,26 +66,29 @@ class Served:
 
     def wait_until_read(self) -> None:
         """Wait until the whole log was read and verified."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        connection.request("GET", "/live", headers={"Cookie": self.cookie})
-        stream = connection.getresponse()
-        for line in stream:
-            if b'"loading":false' in line and b'"verified":0' not in line:
-                break
-        connection.close()
+        with self.listen() as stream:
+            for line in stream:
+                if b'"loading":false' in line and b'"verified":0' not in line:
+                    break
 
 
 @contextmanager
-def view(path: Path, *arguments: str) -> Generator[Served]:
-    """Serve the store at `path` while it is entered."""
-    command = [sys.executable, "-m", "authlog_tools", "--path", str(path), "view", "--print"]
+def view(path: Path | None, *arguments: str) -> Generator[Served]:
+    """Serve the store at `path`, or where AUTHLOG_PATH says, while it is entered."""
+    where = [] if path is None else ["--path", str(path)]
+    command = [sys.executable, "-m", "authlog_tools", *where, "view", "--print"]
     process = subprocess.Popen(
-        [*command, *arguments], stdout=subprocess.PIPE, text=True, env={**os.environ}
+        [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
+    assert process.stderr is not None
     try:
         yield Served(process, process.stdout.readline().strip())
     finally:
         process.kill()
         process.wait()
         process.stdout.close()
+        if not process.stderr.closed:
+            said = process.stderr.read()
+            process.stderr.close()
+            assert not said, said  # it has nothing to say

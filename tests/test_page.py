@@ -2,72 +2,31 @@
 
 import json
 import re
+import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from subprocess import run
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 import invented
 import needs
 import served
 from authlog import ApiKey, AuthLog
+from browsing import ended, opened
 from served import Served
 
 pytestmark = needs.chromium
 
-expect.set_options(timeout=20_000)  # ms; the machine may be busy
-
-_wrong: dict[Page, list[str]] = {}  # what each open page complained of
-
-CONTRAST = """() => {
-  const rgb = (text) => text.match(/[\\d.]+/g).map(Number);
-  const over = (top, under) => {
-    const alpha = top[3] ?? 1;
-    return [0, 1, 2].map((n) => top[n] * alpha + under[n] * (1 - alpha));
-  };
-  const ground = (one) => {
-    const behind = one.parentElement ? ground(one.parentElement) : [255, 255, 255];
-    const colour = getComputedStyle(one).backgroundColor;
-    return colour.startsWith("rgb") ? over(rgb(colour), behind) : behind;
-  };
-  const light = (colour) => {
-    const [r, g, b] = colour.map((part) => part / 255)
-      .map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const found = [];
-  for (const one of document.querySelectorAll("body *")) {
-    const box = one.getBoundingClientRect();
-    const says = [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-    const style = getComputedStyle(one);
-    if (!says || !box.width || style.visibility === "hidden" || one.disabled) continue;
-    if (one.closest(".unlit, title, template, [aria-hidden=true]")) continue;
-    const paint = one.closest("svg") ? style.fill : style.color;
-    if (!paint.startsWith("rgb") || rgb(paint)[3] === 0) continue;
-    const under = ground(one.closest("svg")?.parentElement ?? one);
-    const [low, high] = [light(over(rgb(paint), under)), light(under)].sort((a, b) => a - b);
-    const name = one.className?.baseVal ?? one.className;
-    found.push([(high + 0.05) / (low + 0.05), name, one.textContent.trim().slice(0, 30)]);
-  }
-  return found.filter(([ratio]) => ratio < 4.5);
-}"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(
-            executable_path=needs.find_chromium(), args=["--no-sandbox"]
-        )
-        yield found
-        found.close()
+LAST = 300  # the newest seq of the store that most tests look at
 
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "auth.json"
-    invented.store(path, 300)
+    invented.store(path, LAST)
     return path
 
 
@@ -79,37 +38,6 @@ def server(stored: Path) -> Iterator[Served]:
         yield found
 
 
-def opened(
-    browser: Browser,
-    server: Served,
-    address: str = "/",
-    *,
-    size: tuple[int, int] = (1280, 800),
-    dark: bool = False,
-) -> Page:
-    """Return a page that has the session, at that address; it fails on any script error."""
-    context = browser.new_context(
-        color_scheme="dark" if dark else "light", viewport={"width": size[0], "height": size[1]}
-    )
-    name, _, value = server.cookie.partition("=")
-    context.add_cookies([{"name": name, "value": value, "url": server.origin}])
-    page = context.new_page()
-    wrong = _wrong[page] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("dialog", lambda dialog: wrong.append(f"a dialog: {dialog.message}"))
-    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
-    page.goto(server.origin + address)
-    expect(page.locator("#live span")).to_have_text("live")
-    page.locator("#live[data-told=yes]").wait_for()
-    return page
-
-
-def ended(page: Page) -> None:
-    """Close the page, on which nothing may have gone wrong."""
-    assert _wrong.pop(page) == []
-    page.context.close()
-
-
 def test_the_link_opens_the_page_and_leaves_the_address_bar(browser: Browser, stored: Path) -> None:
     with served.view(stored) as found:
         context = browser.new_context()
@@ -119,19 +47,6 @@ def test_the_link_opens_the_page_and_leaves_the_address_bar(browser: Browser, st
         expect(page.locator("a.row").first).to_be_visible()
         expect(page.locator("#pill")).to_contain_text("verified")
         context.close()
-
-
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("size", [(1280, 800), (390, 844)])
-def test_text_has_the_contrast_that_people_need(
-    browser: Browser, server: Served, size: tuple[int, int], *, dark: bool
-) -> None:
-    for address in ("/", "/?event=40", "/?state=150", "/?q=provider:nobody", "/?q=prvoider:x"):
-        page = opened(browser, server, address, size=size, dark=dark)
-        page.wait_for_selector(".timeline")
-        assert page.evaluate(CONTRAST) == [], address
-        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
-        ended(page)
 
 
 def test_a_click_shows_details_and_back_takes_them_away(browser: Browser, server: Served) -> None:
@@ -155,9 +70,20 @@ def test_a_click_shows_details_and_back_takes_them_away(browser: Browser, server
 def test_an_event_that_lies_deep_is_shown_among_its_neighbours(
     browser: Browser, server: Served
 ) -> None:
-    page = opened(browser, server, "/?event=12")
-    expect(page.locator("#e12.cur")).to_be_in_viewport()
-    ended(page)
+    for size in ((1280, 800), (390, 844)):
+        page = opened(browser, server, "/?event=12", size=size)
+        expect(page.locator("#e12.cur")).to_be_in_viewport()
+        expect(page.locator("#newer")).to_contain_text("newer events")
+        first = page.locator(".row").first
+        seen = first.get_attribute("id")
+        first.scroll_into_view_if_needed()
+        page.wait_for_function("(seen) => document.querySelector('.row').id !== seen", arg=seen)
+        expect(page.locator("#e12.cur")).to_have_count(1)
+        days = page.locator(".day").evaluate_all("(all) => all.map((one) => one.id)")
+        assert len(days) == len(set(days))
+        page.locator("#newer").click()
+        expect(page.locator(f"#e{LAST}, [data-newest='{LAST}']").first).to_be_in_viewport()
+        ended(page)
 
 
 def test_keys_move_open_and_close(browser: Browser, server: Served) -> None:
@@ -191,6 +117,66 @@ def test_keys_move_open_and_close(browser: Browser, server: Served) -> None:
     ended(page)
 
 
+def test_keys_show_one_login_restore_and_go_to_either_end(browser: Browser, server: Served) -> None:
+    page = opened(browser, server, "/?event=40")
+    name = page.locator("#aside .difference-head b").inner_text()
+    page.keyboard.press("r")
+    expect(page.locator("dialog h1")).to_have_text(f"Restore {name} as it was?")
+    page.keyboard.press("j")  # a dialog has the keys to itself
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog")).to_be_hidden()
+    assert page.url.endswith("?event=40")
+    page.keyboard.press("p")
+    expect(page.locator("#q")).to_have_value(f"provider:{name}")
+    expect(page.locator("#aside")).to_be_hidden()
+    page.keyboard.press("G")
+    expect(page.locator(".end")).to_be_in_viewport()
+    assert "start=oldest" in page.url
+    page.keyboard.press("g")
+    expect(page.locator(".row").first).to_be_focused()
+    assert "start" not in page.url
+    page.keyboard.press("Escape")
+    expect(page.locator("#q")).to_have_value("")
+    page.go_back()
+    expect(page.locator("#q")).to_have_value(f"provider:{name}")
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    expect(page.locator(".row").first).to_be_focused()
+    ended(page)
+
+
+def test_arrows_choose_among_suggestions_and_a_bare_qualifier_hides_nothing(
+    browser: Browser, server: Served
+) -> None:
+    page = opened(browser, server)
+    page.keyboard.press("/")
+    page.keyboard.type("kind:")
+    second = page.locator("#suggestions button").nth(1)
+    expect(second).to_have_text(re.compile(r"^kind:\w+"))
+    expect(page.locator("#suggestions [aria-selected=true]")).to_have_count(1)
+    page.keyboard.press("ArrowDown")
+    expect(second).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#q")).to_have_attribute("aria-activedescendant", "sug-1")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")  # around
+    expect(page.locator("#suggestions button").last).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    text = second.get_attribute("data-text")
+    expect(page.locator("#count")).to_have_text(f"{LAST} events")
+    page.keyboard.press("Tab")
+    expect(page.locator("#q")).to_have_value(f"{text} ")
+    expect(page.locator("#count")).to_contain_text(f"of {LAST}")
+    page.keyboard.press("Escape")
+    expect(page.locator("#suggestions")).to_be_hidden()
+    page.keyboard.press("Escape")
+    expect(page.locator("#q")).not_to_be_focused()
+    page.go_back()
+    expect(page.locator("#q")).to_have_value("")
+    ended(page)
+
+
 def test_the_box_filters_suggests_and_underlines(browser: Browser, server: Served) -> None:
     page = opened(browser, server)
     page.keyboard.press("/")
@@ -216,11 +202,22 @@ def test_the_brush_writes_a_span_of_time_into_the_box(browser: Browser, server: 
     page = opened(browser, server)
     box = page.locator(".timeline").bounding_box()
     assert box is not None
+    data = page.locator(".timeline").evaluate("(svg) => ({...svg.dataset})")
+    first, last, left, right = (float(data[name]) for name in ("first", "last", "left", "right"))
+
+    def moment(x: float) -> float:
+        return (first + (x - left) / (right - left) * (last - first)) / 1000
+
     page.mouse.move(box["x"] + 400, box["y"] + 30)
     page.mouse.down()
     page.mouse.move(box["x"] + 600, box["y"] + 30, steps=4)
     page.mouse.up()
     expect(page.locator("#q")).to_have_value(re.compile(r"^since:\S+ until:\S+$"))
+    asked = page.locator("#q").input_value()
+    for x, name in ((400, "since"), (600, "until")):
+        found = re.search(name + r":(\S+)", asked)
+        assert found
+        assert abs(datetime.fromisoformat(found[1]).timestamp() - moment(x)) <= 60
     expect(page.locator("#count")).to_contain_text("of 300")
     page.locator(".chip", has_text="Whole time").click()
     expect(page.locator("#q")).to_have_value("")
@@ -263,12 +260,42 @@ def test_what_another_process_writes_appears(browser: Browser, path: Path) -> No
         log.set("groq", ApiKey("k"))
         expect(page.locator("a.row.new", has_text="groq")).to_be_visible()
         expect(page.locator("#count")).to_have_text("2 events")
+        expect(page.locator(".timeline [data-lane]", has_text="groq")).to_be_visible()
         page.locator("a.row").first.click()
+        rows = page.locator("a.row").count()
         log.set("openai", ApiKey("k"))
         expect(page.locator("#fresh")).to_have_text("1 new event")
+        assert page.locator("a.row").count() == rows
+        page.locator("#fresh").click()
+        expect(page.locator("a.row", has_text="openai")).to_be_visible()
+        expect(page.locator("#fresh")).to_be_hidden()
+        hide = (
+            "(hidden) => { Object.defineProperty(document, 'hidden', { value: hidden, "
+            "configurable: true }); document.dispatchEvent(new Event('visibilitychange')); }"
+        )
+        page.evaluate(hide, arg=True)
+        log.set("google", ApiKey("k"))
+        expect(page).to_have_title(re.compile(r"^\(1\) auth\.json"))
+        page.evaluate(hide, arg=False)
+        expect(page).to_have_title(re.compile(r"^auth\.json"))
+        ended(page)
+
+
+def test_a_lost_connection_is_told_and_found_again(browser: Browser, path: Path) -> None:
+    log = AuthLog(path)
+    log.set("groq", ApiKey("k"))
+    with served.view(path) as found:
+        found.enter()
+        page = opened(browser, found)
         found.process.kill()
         expect(page.locator("#lost")).to_be_visible()
+        expect(page.locator("#live span")).to_have_text("lost")
         expect(page.locator("a.row", has_text="groq")).to_be_visible()
+    with served.view(path, "--port", str(found.port)) as again:
+        page.context.new_page().goto(again.link)  # what the banner says to do
+        expect(page.locator("#lost")).to_be_hidden()
+        log.set("openai", ApiKey("k"))
+        expect(page.locator("a.row.new", has_text="openai")).to_be_visible()
         page.context.close()
 
 
@@ -285,6 +312,28 @@ def test_damage_is_told_with_place_and_remedy(browser: Browser, path: Path) -> N
         told = page.locator(".bad", has_text="The log is damaged behind event").first
         expect(told).to_contain_text("byte")
         expect(told).to_contain_text("repair --dry-run")
+        ended(page)
+
+
+def test_the_page_goes_on_by_itself_when_the_log_was_repaired(browser: Browser, path: Path) -> None:
+    invented.store(path, 250)
+    segments = sorted((path.parent / "auth.json.log").glob("0*.jsonl"))
+    lines = segments[0].read_bytes().split(b"\n")
+    lines[20] = lines[20].replace(b'"kind"', b'"kinb"')
+    segments[0].write_bytes(b"\n".join(lines))
+    with served.view(path) as found:
+        found.enter()
+        page = opened(browser, found)
+        banner = page.locator("#banner .banner")
+        expect(banner).to_contain_text("The log is damaged behind event 20")
+        expect(banner).to_contain_text(re.compile(r"at byte \d+ of"))
+        expect(banner.locator("code")).to_have_text(f"authlog --path {path} repair --dry-run")
+        expect(page.locator("#pill")).to_have_text("damaged")
+        expect(page.locator(".row").first).to_be_visible()  # what can be read is shown
+        command = [sys.executable, "-m", "authlog_tools", "--path", str(path), "repair"]
+        run([*command, "--yes"], check=True, capture_output=True)
+        expect(banner).to_have_count(0)
+        expect(page.locator("#pill")).to_contain_text("verified")
         ended(page)
 
 
@@ -317,7 +366,7 @@ def test_names_from_anywhere_are_text_and_nothing_else(browser: Browser, path: P
             ended(page)
         page = opened(browser, found, f"/?state={last}")
         page.keyboard.press("/")
-        for name in ("provider:", "writer:", "type:"):
+        for name in ("provider:", "writer:"):  # a type is told only if it is a plain word
             page.locator("#q").fill(name)
             expect(page.locator("#suggestions button", has_text="onerror")).to_be_visible()
         ended(page)

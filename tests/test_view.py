@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from subprocess import run
 
@@ -16,7 +17,8 @@ from starlette.routing import Mount, Route
 import invented
 import needs
 import served
-from authlog import ApiKey, AuthLog
+from authlog import ApiKey, AuthLog, NotDurable, NotMaterialized, StaleToken
+from authlog_tools.page import restoring
 from authlog_tools.page.app import STATIC, Site
 from served import Served
 
@@ -46,7 +48,7 @@ def server(stored: Path) -> Iterator[Served]:
 def routes() -> list[tuple[str, str]]:
     """Return (method, path) for everything that the application answers to."""
     found: list[tuple[str, str]] = []
-    for route in Site(AuthLog("nothing.json")).app().routes:
+    for route in Site(AuthLog("nothing.json")).routes():
         if isinstance(route, Route):
             path = route.path.replace("{seq:int}", "5")
             found += [(method, path) for method in sorted(route.methods or ())]
@@ -83,7 +85,8 @@ def test_every_answer_forbids_what_the_page_does_not_need(server: Served) -> Non
 @pytest.mark.parametrize(
     "host",
     ["evil.example", "evil.example:{port}", "localhost:{port}", "127.0.0.1", "127.0.0.1:1",
-     "127.0.0.1.:{port}", "[::1]:{port}", "127.0.0.1:{port}.", "", None],
+     "127.0.0.1.:{port}", "[::1]:{port}", "127.0.0.1:{port}.", "EVIL.EXAMPLE:{port}",
+     "LOCALHOST:{port}", "localhost.:{port}", "127.1:{port}", "", None],
 )  # fmt: skip
 def test_another_host_is_refused_even_with_the_cookie(server: Served, host: str | None) -> None:
     given = None if host is None else host.format(port=server.port)
@@ -144,15 +147,67 @@ def test_it_listens_on_this_machine_only_when_it_tells_where(path: Path) -> None
 
 
 @needs.posix_shell
-def test_ctrl_c_ends_it_also_with_an_open_stream(stored: Path) -> None:
+@pytest.mark.parametrize("busy", ["at once", "with a stream", "with requests", "twice"])
+def test_ctrl_c_ends_it_at_once_and_without_a_word(stored: Path, busy: str) -> None:
+    with served.view(stored) as found, ExitStack() as stack:
+        if busy != "at once":
+            found.enter()
+        if busy in ("with a stream", "twice"):
+            stack.enter_context(found.listen())
+        if busy == "with requests":
+            for _ in range(8):
+                connection = http.client.HTTPConnection("127.0.0.1", found.port, timeout=30)
+                stack.enter_context(closing(connection))
+                connection.request("GET", "/list?q=nobody", headers={"Cookie": found.cookie})
+        for _ in range(2 if busy == "twice" else 1):
+            found.process.send_signal(signal.SIGINT)
+        assert found.process.wait(timeout=20) == 130
+        assert found.process.stderr is not None
+        with found.process.stderr as stderr:
+            assert stderr.read() == ""
+
+
+@needs.posix_shell
+def test_a_stream_does_not_hold_up_the_end(stored: Path) -> None:
     with served.view(stored) as found:
         found.enter()
-        connection = http.client.HTTPConnection("127.0.0.1", found.port, timeout=30)
-        connection.request("GET", "/live", headers={"Cookie": found.cookie})
-        assert connection.getresponse().readline() == b"retry: 1000\n"
-        found.process.send_signal(signal.SIGINT)
-        assert found.process.wait(timeout=20) == 130
-        connection.close()
+        with found.listen() as stream:
+            found.process.send_signal(signal.SIGTERM)
+            stream.read()  # to its end, which the server made: it was not cut off
+        assert found.process.wait(timeout=20) == -signal.SIGTERM
+
+
+def test_each_has_a_port_of_its_own_and_a_secret_of_its_own(path: Path) -> None:
+    with served.view(path) as one, served.view(path) as other:
+        assert one.port != other.port
+        one.enter()
+        assert other.ask("/", Cookie=one.cookie).status == 403
+        same = one.cookie.replace(f"authlog-{one.port}", f"authlog-{other.port}")
+        assert other.ask("/", Cookie=same).status == 403
+
+
+def test_a_path_where_nothing_is_begins_an_empty_page_and_creates_nothing(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUTHLOG_PATH", str(path.parent / "not" / "there.json"))
+    with served.view(None) as found:
+        found.enter()
+        assert "Nothing has happened yet" in found.ask("/list").body
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_log_that_is_written_while_it_is_read_is_shown_whole(path: Path) -> None:
+    invented.store(path, 200)
+    log = AuthLog(path)
+    with served.view(path) as found:
+        for number in range(40):
+            log.set("groq", ApiKey(f"k{number}"))
+        found.enter()
+        with found.listen() as stream:
+            for line in stream:
+                if f'"seq":{log.seq()},"total":{log.seq()}'.encode() in line:
+                    break
+        assert f"{log.seq()} events" in found.ask("/list").body
 
 
 def test_a_port_in_use_and_a_wrong_one_are_told(path: Path) -> None:
@@ -177,14 +232,20 @@ def test_without_the_extra_it_says_what_to_install() -> None:
 
 def test_no_route_tells_a_secret(server: Served, stored: Path) -> None:
     assert invented.SECRET in stored.read_text()
-    for _, path in routes():
+    trusted = {"Origin": server.origin, "X_Authlog_Csrf": server.csrf}
+    for method, path in routes():
         for more in (
-            "", "?q=kind:set", "?w=1200&lanes=all", "?word=provider:", "?event=5",
-            "?provider=anthropic&seq=5", "?before=90&until=5",
+            "", "?q=kind:set", "?w=1200&lanes=all", "?word=provider:", "?event=5", "?state=90",
+            "?provider=anthropic&seq=5", "?before=90&until=5", f"?q={invented.SECRET}",
         ):  # fmt: skip
-            answer = server.ask(path + more)
-            assert invented.SECRET not in answer.body, path
-            assert invented.SECRET not in str(answer.headers), path
+            body = "provider=anthropic&seq=3" if method == "POST" else None
+            answer = server.ask(path + more, method, body, **trusted)
+            assert answer.status < 500, path
+            told = answer.body.replace(f"/?q={invented.SECRET}", "").replace(more[3:], "")
+            assert invented.SECRET not in told + str(answer.headers), path
+    with server.listen() as stream:
+        news = iter(stream.readline, b"")
+        assert invented.SECRET.encode() not in next(line for line in news if b"data:" in line)
 
 
 def test_addresses_that_make_no_sense_are_answered(server: Served) -> None:
@@ -219,6 +280,13 @@ def test_a_restore_is_done_or_refused_with_the_reason(path: Path) -> None:
         refused = found.ask("/restore", "POST", "provider=anthropic&seq=3", **given).body
         assert "It was refused; nothing was changed" in refused
         assert log.seq() == seq + 2
+
+
+def test_a_restore_that_is_durable_or_unknown_is_not_called_refused(path: Path) -> None:
+    event = AuthLog(path).set("groq", ApiKey("k"))
+    assert "was restored" in restoring.outcome(NotMaterialized(path, 2))
+    assert "not known" in restoring.outcome(NotDurable(event, path, None))
+    assert "nothing was changed" in restoring.outcome(StaleToken("groq", 2, event.time))
 
 
 @pytest.mark.parametrize("name", sorted(VENDORED))

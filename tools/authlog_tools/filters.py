@@ -94,13 +94,19 @@ def parse(text: str, now: datetime) -> Filter:
 
 def counted(events: Sequence[Event], word: str) -> list[Suggestion]:
     """Return what the word being typed could become, most frequent first."""
+    name = word.removeprefix("-").partition(":")[0]
+    counts = Counter(found for event in events for found in values(name, event))
+    return suggested(counts, len(events), word)
+
+
+def suggested(counts: Counter[str], total: int, word: str) -> list[Suggestion]:
+    """Return the same from the counts of the values that the word's qualifier finds."""
     minus = "-" if word.startswith("-") else ""
     name, colon, value = word.removeprefix("-").partition(":")
     if not colon:
         names = [known for known in NAMES if known.startswith(name)]
-        return [Suggestion(f"{minus}{known}:", len(events)) for known in names]
+        return [Suggestion(f"{minus}{known}:", total) for known in names]
     *kept, last = value.split(",")
-    counts = Counter(found for event in events for found in _values(name, event))
     head = minus + name + ":" + "".join(f"{one}," for one in kept)
     return [
         Suggestion(head + _quoted(found), count)
@@ -109,7 +115,8 @@ def counted(events: Sequence[Event], word: str) -> list[Suggestion]:
     ]
 
 
-def _values(name: str, event: Event) -> Iterable[str]:
+def values(name: str, event: Event) -> Iterable[str]:
+    """Return what an event has for a qualifier whose values can be counted; else nothing."""
     match name:
         case "provider":
             return event.providers
@@ -141,7 +148,7 @@ def _test(name: str, value: str, now: datetime) -> Test:  # noqa: PLR0911  one f
         case "writer":
             return lambda event: any(_wrote(event, want) for want in wanted)
         case "type":
-            return lambda event: any(found in wanted for found in _values("type", event))
+            return lambda event: any(found in wanted for found in values("type", event))
         case "fingerprint":
             return lambda event: any(
                 mark.startswith(want) for mark in _marks(event) for want in wanted

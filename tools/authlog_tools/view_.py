@@ -39,7 +39,8 @@ def run(options: argparse.Namespace) -> int:
             "try another: --port N",
         ) from None
     with listening:
-        guarded = guard.Guard(app.Site(log).app(), int(listening.getsockname()[1]))
+        site = app.Site(log)
+        guarded = guard.Guard(site.app(), int(listening.getsockname()[1]))
         if options.print or options.quiet:
             print(guarded.link, flush=True)
         else:
@@ -48,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
         if not options.print and not options.no_open:
             # On a thread: a browser in a terminal is waited for, and needs us to answer.
             threading.Thread(target=webbrowser.open, args=(guarded.link,), daemon=True).start()
-        server.serve(guarded, listening)
+        server.serve(guarded, listening, site.bell.end)
     return 130  # Ctrl-C, which the server may have kept to itself; nothing else ends it
 
 

@@ -68,7 +68,7 @@ def weekends(axis: Axis) -> list[tuple[float, float]]:
 
 def labels(axis: Axis) -> list[Label]:
     """Return the moments to name, as many as there is room for."""
-    room = max(1, int((axis.right - axis.left) / APART))
+    room = max(2, int((axis.right - axis.left) / APART))
     step = (axis.last - axis.first) / room
     for size, shape in (
         (60, "%H:%M"), (300, "%H:%M"), (900, "%H:%M"), (3_600, "%H:%M"), (10_800, "%H:%M"),

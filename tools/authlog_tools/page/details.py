@@ -35,10 +35,10 @@ MOST = 40  # providers of one event that are shown
 
 def details(index: Index, position: int) -> Details:
     """Return the event at that position in full."""
-    event, before = index.events[position], index.before(position)
+    event, before = index[position], index.before(position)
     shown = list(event.providers.items())[:MOST]
-    older = index.events[position - 1] if position else None
-    newer = index.events[position + 1] if position + 1 < len(index) else None
+    older = index[position - 1] if position else None
+    newer = index.seq(position + 1) if position + 1 < len(index) else None
     return Details(
         event=event,
         family=words.family(event.kind),
@@ -50,7 +50,7 @@ def details(index: Index, position: int) -> Details:
         ),
         more=len(event.providers) - len(shown),
         previous=older if older and older.hash == event.prev else None,
-        newer=newer.seq if newer else None,
+        newer=newer,
         older=older.seq if older else None,
     )  # fmt: skip
 
@@ -65,4 +65,4 @@ def _back(index: Index, position: int, event: Event, change: Change | None) -> i
     """Return the event whose state a restore brings back: before a removal, else after this."""
     if change is not None:
         return event.seq
-    return index.events[position - 1].seq if position else None
+    return index.seq(position - 1) if position else None

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from authlog import Event
 from authlog_tools import words
 from authlog_tools.page.axis import Axis, Label, axis, labels, weekends
 from authlog_tools.page.index import Index
@@ -57,7 +56,7 @@ TOP, DENSITY, GAP, FOOT = 12, 44, 12, 26  # px
 def overview(index: Index, matches: Matches, width: int, *, every: bool) -> Overview:
     """Return the drawing at that width, of all lanes or of as many as are shown at first."""
     narrow = width < NARROW
-    left, right = (126, 84) if narrow else (152, 92)
+    left, right = (126, 94) if narrow else (152, 92)
     given = matches.filter
     now = datetime.now(UTC).timestamp()
     line = axis(
@@ -67,11 +66,8 @@ def overview(index: Index, matches: Matches, width: int, *, every: bool) -> Over
         left,
         width - right,
     )
-    lit = bytearray(len(index))
-    for position in matches.positions:
-        if position < len(lit):
-            lit[position] = 1
-    names = _chosen(index, matches, every=every)
+    lit = matches.lit(len(index))
+    names = _chosen(index, lit, every=every)
     step, first = (18, TOP + DENSITY + GAP) if narrow else (20, TOP + DENSITY + GAP)
     drawn = [
         lane(index, name, line, lit, first + step * (n + 0.5), now) for n, name in enumerate(names)
@@ -91,23 +87,20 @@ def overview(index: Index, matches: Matches, width: int, *, every: bool) -> Over
         weekends=weekends(line),
         labels=labels(line),
         lanes=drawn,
-        hidden=len(index.changes) - len(names),
+        hidden=len(index.lives) - len(names),
         shade=_shade(line, given.since, given.until),
         narrow=narrow,
         log_lane=own,
     )
 
 
-def _chosen(index: Index, matches: Matches, *, every: bool) -> list[str]:
+def _chosen(index: Index, lit: bytearray, *, every: bool) -> list[str]:
     """Return whose lanes are shown: in the order they came, the busiest if there are too many."""
-    names = list(index.changes)
+    names = list(index.lives)
     if every or len(names) <= LANES:
         return names
-    found = dict.fromkeys(names, 0)
-    for position in matches.positions[-5_000:]:
-        for name in index.events[position].providers:
-            found[name] += 1
-    best = set(sorted(names, key=lambda name: -found[name])[:LANES])
+    busy = {name: sum(lit[place] for place in index.lives[name].positions) for name in names}
+    best = set(sorted(names, key=lambda name: -busy[name])[:LANES])
     return [name for name in names if name in best]
 
 
@@ -118,13 +111,13 @@ def _density(
     every, found = [0] * count, [dict[str, int]() for _ in range(count)]
     scale = count / (line.last - line.first)
     families = {kind: words.family(kind) for kind in index.kinds}
-    for place, moment in enumerate(index.times):
+    for moment, kind, shown in zip(index.times, index.kind_at, lit, strict=False):
         if not line.first <= moment <= line.last:
             continue
         n = min(count - 1, int((moment - line.first) * scale))
         every[n] += 1
-        if lit[place]:
-            name = families[index.events[place].kind]
+        if shown:
+            name = families[kind]
             found[n][name] = found[n].get(name, 0) + 1
     high, wide = max(every, default=0) or 1, (line.right - line.left) / count
     ghosts: list[tuple[float, float, float]] = []
@@ -158,7 +151,7 @@ def _shade(
     return first, max(first, last)
 
 
-def nearest(index: Index, positions: Sequence[int], moment: float) -> Event | None:
-    """Return the event among these that is nearest to a moment."""
+def nearest(index: Index, positions: Sequence[int], moment: float) -> int | None:
+    """Return the seq of the event among these that is nearest to a moment."""
     found = min(positions, key=lambda place: abs(index.times[place] - moment), default=None)
-    return None if found is None else index.events[found]
+    return None if found is None else index.seq(found)

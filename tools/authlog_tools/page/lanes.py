@@ -1,14 +1,16 @@
 """A lane: the life of one login as lines, and what happened to it as marks."""
 
+from bisect import bisect_left
+from collections import Counter
+
 from msgspec import Struct
 
-from authlog import Change
 from authlog_tools import words
 from authlog_tools.page.axis import Axis
-from authlog_tools.page.index import Index
+from authlog_tools.page.index import GONE, NEVER, WHOLE, Index, Life
 
 COLUMN = 3  # px that a refresh takes
-SHAPE = 8  # px within which marks of one family would cover each other
+SHAPE = 11  # px within which marks would cover each other
 TALL = 4.5  # px of a refresh above and below the line
 
 
@@ -39,31 +41,25 @@ class Lane(Struct, frozen=True):
 
 def lane(index: Index, name: str, line: Axis, lit: bytearray, y: float, now: float) -> Lane:
     """Return one login's lane."""
-    valid, expired = _Runs(), _Runs()
-    ticks, ghosts = set[int](), set[int]()
-    shapes: dict[tuple[str, int], Shape] = {}
-    since: tuple[float, Change | None] = (line.first, None)
-    for position, change in index.lives(name):
-        moment, event = index.times[position], index.events[position]
-        _live(line, valid, expired, since, moment)
-        known, since = since[1] is not None, (moment, change)
-        if not line.holds(moment) or (known and event.kind in ("init", "import", "checkpoint")):
+    life = index.lives[name]
+    valid, expired = _lines(index, life, line, now)
+    ticks, ghosts, shapes = set[int](), set[int](), _Shapes()
+    before = GONE
+    for position, end in zip(life.positions, life.ends, strict=False):
+        known, before = before != GONE, end
+        kind, moment = index.kind_at[position], index.times[position]
+        if not line.first <= moment <= line.last or (known and kind in WHOLE):
             continue
         x = line.x(moment)
-        if event.kind == "refresh":
+        if kind == "refresh":
             (ticks if lit[position] else ghosts).add(int(x / COLUMN))
-            continue
-        family = words.family(event.kind)
-        if change is None and family == "adopt":
-            family = "remove"
-        title = f"{event.kind} {event.seq}"
-        place = (family, int(x / SHAPE))
-        if place not in shapes or lit[position]:
-            shapes[place] = Shape(x, family, bool(lit[position]), title)
-    _live(line, valid, expired, since, max(now, since[0]))
-    status, tone = _status(since[1], now)
+        else:
+            gone = kind == "adopt" and end == GONE
+            shapes.add(index, position, x, "remove" if gone else words.family(kind), lit)
+    status, tone = _status(life.ends[-1], now)
     single, runs = _ticks(ticks, y)
-    ghost, ghost_runs = _ticks(ghosts, y)
+    ghost, ghost_runs = _ticks(ghosts - ticks, y)
+    marks = shapes.found()
     return Lane(
         name=name,
         y=y,
@@ -72,8 +68,8 @@ def lane(index: Index, name: str, line: Axis, lit: bytearray, y: float, now: flo
         ticks=single,
         bars=runs,
         ghosts=ghost + ghost_runs,
-        shapes=sorted(shapes.values(), key=_place),
-        lit=bool(ticks) or any(shape.lit for shape in shapes.values()),
+        shapes=marks,
+        lit=bool(ticks) or any(shape.lit for shape in marks),
         status=status,
         tone=tone,
     )
@@ -81,50 +77,71 @@ def lane(index: Index, name: str, line: Axis, lit: bytearray, y: float, now: flo
 
 def log_lane(index: Index, line: Axis, lit: bytearray, y: float) -> Lane | None:
     """Return the lane of what happened to auth.json itself; None if nothing did."""
-    shapes: dict[tuple[str, int], Shape] = {}
-    for position, event in enumerate(index.events):
-        own = not event.providers or event.kind in ("init", "import", "checkpoint")
-        if own and line.holds(index.times[position]):
-            x, family = line.x(index.times[position]), words.family(event.kind)
-            place = (family, int(x / SHAPE))
-            if place not in shapes or lit[position]:
-                title = f"{event.kind} {event.seq}"
-                shapes[place] = Shape(x, family, bool(lit[position]), title)
-    if not shapes:
-        return None
-    marks = sorted(shapes.values(), key=_place)
+    shapes = _Shapes()
+    for position in index.own:
+        moment = index.times[position]
+        if line.holds(moment):
+            shapes.add(index, position, line.x(moment), words.family(index.kind_at[position]), lit)
+    marks = shapes.found()
     found = any(shape.lit for shape in marks)
-    return Lane("", y, "", "", "", "", "", marks, found, "", "")
+    return Lane("", y, "", "", "", "", "", marks, found, "", "") if marks else None
 
 
-def _live(
-    line: Axis,
-    valid: "_Runs",
-    expired: "_Runs",
-    since: tuple[float, Change | None],
-    until: float,
-) -> None:
-    """Add the life from one change to the next."""
-    start, change = since
-    if change is None or until <= line.first or start >= line.last:
-        return
-    end = until if change.expires is None else min(until, max(start, change.expires / 1000))
-    if end > start:
-        valid.add(line.x(start), line.x(end))
-    if until > end:
-        expired.add(line.x(end), line.x(until))
+class _Shapes:
+    """Marks of rare kinds. Where they would cover each other one stands for all: what was found
+    before what was not, then the family that is rarest here; the log's own doings come last.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, bool, int], Shape] = {}
+        self._counts: Counter[str] = Counter()
+
+    def add(self, index: Index, position: int, x: float, family: str, lit: bytearray) -> None:
+        shown = bool(lit[position])
+        self._counts[family] += 1
+        place = (family, shown, int(x / SHAPE))
+        if place not in self._found:
+            title = f"{index.kind_at[position]} {index.seq(position)}"
+            self._found[place] = Shape(x, family, shown, title)
+
+    def found(self) -> list[Shape]:
+        kept, taken = list[Shape](), list[float]()
+        for shape in sorted(self._found.values(), key=self._rank):
+            place = bisect_left(taken, shape.x)
+            if all(abs(x - shape.x) >= SHAPE for x in taken[max(0, place - 1) : place + 1]):
+                taken.insert(place, shape.x)
+                kept.append(shape)
+        return sorted(kept, key=_place)
+
+    def _rank(self, shape: Shape) -> tuple[bool, bool, int, float]:
+        return not shape.lit, shape.family == "other", self._counts[shape.family], -shape.x
 
 
-def _status(change: Change | None, now: float) -> tuple[str, str]:
+def _lines(index: Index, life: Life, line: Axis, now: float) -> "tuple[_Runs, _Runs]":
+    """Return while the login was valid, and while it was there and had expired."""
+    valid, expired = _Runs(), _Runs()
+    starts = [index.times[position] for position in life.positions]
+    untils = [*starts[1:], max(now, starts[-1])]
+    for start, until, given in zip(starts, untils, life.ends, strict=False):
+        if given == GONE or until <= line.first or start >= line.last:
+            continue
+        end = min(until, max(start, given))
+        if end > start:
+            valid.add(line.x(start), line.x(end))
+        if until > end:
+            expired.add(line.x(end), line.x(until))
+    return valid, expired
+
+
+def _status(end: float, now: float) -> tuple[str, str]:
     """Return how the login stands now, in a word or two, and its tone."""
-    if change is None:
+    if end == GONE:
         return "removed", "gone"
-    if change.expires is None:
+    if end == NEVER:
         return "valid", "valid"
-    left = change.expires / 1000 - now
-    if left > 0:
-        return f"{words.coarse(left)} left", "valid"
-    return f"expired {words.coarse(-left)}", "expired"
+    if end > now:
+        return f"{words.coarse(end - now)} left", "valid"
+    return f"expired {words.coarse(now - end)}", "expired"
 
 
 def _place(shape: Shape) -> float:

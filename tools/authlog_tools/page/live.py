@@ -14,6 +14,7 @@ class Bell:
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: set[asyncio.Event] = set()
+        self._ended = False
 
     def hang(self) -> None:
         """Hang it where the server runs."""
@@ -23,6 +24,11 @@ class Bell:
         """Wake all who wait."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._wake)
+
+    def end(self) -> None:
+        """End all streams: a server that is asked to stop waits for them."""
+        self._ended = True
+        self.ring()
 
     def _wake(self) -> None:
         for event in self._waiting:
@@ -36,7 +42,7 @@ class Bell:
         self._waiting.add(rung)
         try:
             yield f"retry: {RETRY}\n\n"
-            while True:
+            while not self._ended:
                 rung.clear()
                 if (now := told()) != seen:
                     seen = now

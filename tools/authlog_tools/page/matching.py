@@ -1,6 +1,7 @@
 """Which events of the index a filter finds, remembered while the filter stays the same."""
 
 import time
+from array import array
 from collections import Counter
 from datetime import UTC, datetime
 
@@ -16,7 +17,7 @@ class Matches:
 
     def __init__(self, index: Index, text: str) -> None:
         self.filter = filters.parse(text, datetime.now(UTC))
-        self.positions: list[int] = []
+        self.positions = array("I")
         self.days: Counter[int] = Counter()
         self.kinds: Counter[str] = Counter()
         self.made = time.monotonic()
@@ -29,15 +30,23 @@ class Matches:
 
     def extend(self) -> None:
         """Look at what came since."""
-        index, every = self._index, not self.filter.text
-        end = len(index)
-        for position in range(self._seen, end):
-            event = index.events[position]
-            if every or self.filter.matches(event):
-                self.positions.append(position)
-                self.days[index.days[position]] += 1
-                self.kinds[event.kind] += 1
+        index, first, end = self._index, self._seen, len(self._index)
+        every = not self.filter.text
+        new = [at for at in range(first, end) if every or self.filter.matches(index[at])]
+        self.positions.extend(new)
+        self.days.update(index.days[at] for at in new)
+        self.kinds.update(index.kind_at[at] for at in new)
         self._seen = end
+
+    def lit(self, size: int) -> bytearray:
+        """Return for each of the first `size` positions whether it was found: 1 or 0."""
+        if not self.filter.text:
+            return bytearray(b"\1") * size
+        found = bytearray(size)
+        for position in self.positions:
+            if position < size:
+                found[position] = 1
+        return found
 
 
 class Matcher:

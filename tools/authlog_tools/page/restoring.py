@@ -7,6 +7,7 @@ from msgspec import Struct
 
 import authlog
 from authlog_tools import words
+from authlog_tools.failures import texts
 from authlog_tools.page.index import Index
 from authlog_tools.past import Member, members
 
@@ -64,8 +65,16 @@ def explained(error: Exception, index: Index, provider: str) -> tuple[str, str]:
             f"The secrets at event {error.seq} were erased by compaction; the history stays.",
             "A newer event may still hold them; otherwise log in anew.",
         )
-    happened, _, hint = str(error).partition("; ")
-    return happened, hint
+    return (str(error), "") if isinstance(error, ValueError) else texts(error)
+
+
+def outcome(error: Exception) -> str:
+    """Return what came of a restore that did not just succeed."""
+    if isinstance(error, authlog.NotMaterialized):
+        return "It was restored; auth.json does not show it yet."
+    if isinstance(error, authlog.Unacknowledged):
+        return "It is not known whether it was restored."
+    return "It was refused; nothing was changed."
 
 
 def _refusal(log: authlog.AuthLog, index: Index, provider: str, seq: int) -> tuple[str, str]:
@@ -75,10 +84,9 @@ def _refusal(log: authlog.AuthLog, index: Index, provider: str, seq: int) -> tup
     except (authlog.AuthLogError, ValueError, OSError) as error:
         return explained(error, index, provider)
     refresh = then[1].members.get("refresh") if then else None
-    for position, change in index.lives(provider):
-        event = index.events[position]
+    for event, change in index.changes(provider, seq):
         found = change.members.get("refresh") if change else None
-        if event.seq > seq and refresh is not None and found not in (None, refresh):
+        if refresh is not None and found not in (None, refresh):
             return explained(authlog.StaleToken(provider, seq, event.time), index, provider)
     return "", ""
 
@@ -88,8 +96,8 @@ def _refreshes(index: Index, provider: str, seq: int) -> int:
     found = index.became(provider, index.upto(seq))
     mark = found[1].members.get("refresh") if found else None
     count = 0
-    for position, change in index.lives(provider):
+    for _, change in index.changes(provider, seq):
         newer = change.members.get("refresh") if change else None
-        if index.events[position].seq > seq and newer not in (None, mark):
+        if newer not in (None, mark):
             count, mark = count + 1, newer
     return count

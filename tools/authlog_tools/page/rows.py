@@ -14,7 +14,7 @@ from authlog_tools.page.matching import Matches
 PAGE = 60  # rows sent at once
 FOLD = 4  # refreshes in a row that are worth folding
 OPENED = 400  # rows that a fold shows
-ABOVE = 6  # newer rows shown above an event that was linked to
+ABOVE = 20  # newer rows shown above an event that was linked to
 SHOWN = 2  # members whose fingerprints a row shows
 MAIN = ("refresh", "key", "token", "access")  # members that tell most, first
 
@@ -57,36 +57,56 @@ class Fold(Struct, frozen=True):
 class Page(Struct, frozen=True):
     """Rows that are sent at once; `below` is the seq from which to go on, None at the end.
 
-    `day` is that of the last row, `above` how many matches are newer than the first.
+    `day` is that of the last row, `first` the seq of the newest row, `above` how many matches are
+    newer than that.
     """
 
     parts: list[Day | Row | Fold]
     below: int | None = None
     above: int = 0
     day: int = 0
+    first: int = 0
 
 
-def page(index: Index, matches: Matches, start: int, today: int, *, day: int | None = None) -> Page:
-    """Return the rows from rank `start` (0: the newest match) on, after a row of that day."""
+def page(
+    index: Index,
+    matches: Matches,
+    start: int,
+    today: int,
+    *,
+    end: int | None = None,
+    day: int | None = None,
+) -> Page:
+    """Return the rows from rank `start` (0: the newest match) on, after a row of that day.
+
+    They are a page of rows, or all up to rank `end`.
+    """
     folds = set(matches.kinds) != {"refresh"}
     parts: list[Day | Row | Fold] = []
-    rows, rank = 0, start
-    while rank < len(matches) and rows < PAGE:
+    rank, rows, last = start, 0, len(matches) if end is None else min(end, len(matches))
+    while rank < last and (rows < PAGE or end is not None):
         position = _at(matches, rank)
         ordinal = index.days[position]
         if ordinal != day:
             day = ordinal
             parts.append(Day(ordinal, words.day_name(ordinal, today), matches.days[ordinal]))
-        length = _run(index, matches, rank) if folds else 0
+        length = _run(index, matches, rank, last) if folds else 0
         if length >= FOLD:
             parts.append(_fold(index, matches, rank, length))
         else:
             length = 1
-            parts.append(row(index.events[position], index.before(position)))
+            parts.append(row(index[position], index.before(position)))
         rank += length
         rows += 1
-    below = index.events[_at(matches, rank)].seq if rank < len(matches) else None
-    return Page(parts, below, start, day or 0)
+    below = index.seq(_at(matches, rank)) if rank < len(matches) else None
+    first = index.seq(_at(matches, start)) if start < len(matches) else 0
+    return Page(parts, below, start, day or 0, first)
+
+
+def page_above(index: Index, matches: Matches, after: int, today: int) -> Page:
+    """Return the rows that are newer than event `after`: the nearest ones."""
+    end = rank_of(index, matches, after)
+    return page(index, matches, max(0, end - PAGE), today, end=end)
 
 
 def rank_of(index: Index, matches: Matches, seq: int) -> int:
@@ -104,7 +124,7 @@ def opened(index: Index, matches: Matches, newest: int, oldest: int) -> list[Row
     first = rank_of(index, matches, newest)
     found: list[Row] = []
     for rank in range(first, min(len(matches), first + OPENED)):
-        event = index.events[_at(matches, rank)]
+        event = index[_at(matches, rank)]
         if event.seq < oldest:
             break
         found.append(row(event, index.before(_at(matches, rank))))
@@ -148,20 +168,20 @@ def _at(matches: Matches, rank: int) -> int:
     return matches.positions[len(matches) - 1 - rank]
 
 
-def _run(index: Index, matches: Matches, rank: int) -> int:
-    """Return how many matches from that rank on are refreshes of one day."""
+def _run(index: Index, matches: Matches, rank: int, last: int) -> int:
+    """Return how many matches from that rank on, up to rank `last`, are refreshes of one day."""
     day = index.days[_at(matches, rank)]
     end = rank
-    while end < len(matches):
+    while end < last:
         position = _at(matches, end)
-        if index.events[position].kind != "refresh" or index.days[position] != day:
+        if index.kind_at[position] != "refresh" or index.days[position] != day:
             break
         end += 1
     return end - rank
 
 
 def _fold(index: Index, matches: Matches, rank: int, length: int) -> Fold:
-    events = [index.events[_at(matches, rank + n)] for n in range(length)]
+    events = [index[_at(matches, rank + n)] for n in range(length)]
     counts = Counter(provider for event in events for provider in event.providers)
     most = counts.most_common(4)
     shown = [f"{name} {count:,}" for name, count in most]
