@@ -9,7 +9,7 @@ import pytest
 
 import needs
 from authlog import ApiKey, AuthLog, OAuth
-from authlog_tools.filters import duration
+from authlog_tools.times import duration
 from test_command import Done, run
 from test_compaction import folder, holding
 

@@ -18,8 +18,8 @@ import msgspec
 from authlog import Compaction
 from authlog_tools import asking, progress
 from authlog_tools.failures import Failure
-from authlog_tools.filters import duration
 from authlog_tools.opened import open_log
+from authlog_tools.times import duration
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

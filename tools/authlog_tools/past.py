@@ -64,8 +64,8 @@ def differences(before: Described, now: Described) -> list[Difference]:
 
 def members(old: Change | None, new: Change | None) -> tuple[Member, ...]:
     """Return all members of a provider before and after, in their order."""
-    before = old.members if old else {}
-    after = new.members if new else {}
+    before: Mapping[str, str] = old.members if old else {}
+    after: Mapping[str, str] = new.members if new else {}
     found = [Member("type", old.type if old else None, new.type if new else None, secret=False)]
     found += [
         Member(name, before.get(name), after.get(name), secret=True)
