@@ -40,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(given: list[str]) -> int:
     name, rest = _split(given)
+    if name == "help":
+        name, rest = _split([*rest, "--help"])
     if name is None:
         return _without_command(rest)
     if name not in COMMANDS:
@@ -51,6 +53,11 @@ def _run(given: list[str]) -> int:
     module.arguments(parser)
     prepared = getattr(module, "prepared", None)
     options = parser.parse_args(prepared(rest) if prepared else rest)
+    options.command = name
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None and name != "get":
+        # A name may hold what the output's encoding does not; a secret must not be changed.
+        reconfigure(errors="backslashreplace")
     code: int = module.run(options)
     return code
 
@@ -90,7 +97,7 @@ def _overview() -> str:
         lines.append("")
     lines += [
         "Which file: --path FILE, --for " + "|".join(PRESETS) + ", AUTHLOG_PATH,",
-        "else opencode's own. authlog COMMAND --help shows a command's options.",
+        "else opencode's own. authlog help COMMAND shows a command's options.",
     ]
     return "\n".join(lines)
 

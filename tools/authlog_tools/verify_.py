@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
             json.dumps({**msgspec.to_builtins(health), "ok": code == 0, "expected": said or None})
         )
         return code
-    _tell(health)
+    _tell(health, options)
     if said:
         print(said)
     print("the history is whole" if health.ok else "DAMAGED: see authlog repair --dry-run")
@@ -73,9 +73,9 @@ def _other(seq: int) -> str:
     return f"event {seq} is another one: HISTORY WAS REWRITTEN"
 
 
-def _tell(health: Health) -> None:
+def _tell(health: Health, options: argparse.Namespace) -> None:
     head = ("segment", "events", "seqs", "secrets erased", "torn tail")
-    print_rows(map(_row, health.segments), head)
+    print_rows(map(_row, health.segments), head, options)
     for part in health.segments:
         if part.torn:
             print(f"{part.path}: {part.torn} bytes behind event {part.last} are a torn tail: a")
