@@ -80,7 +80,7 @@ def test_no_other_command_shows_a_secret(store: Path) -> None:
         ["list"], ["list", "--json"], ["get", "openai"], ["get", "anthropic", "--json"],
         ["history"], ["history", "--json"], ["show", 3], ["show", 3, "--json"], ["verify"],
         ["verify", "--json"], ["remove", "openai", "--json"], ["restore", "openai", 2, "--json"],
-        ["restore", "openai", 2], ["remove", "openai"],
+        ["remove", "openai"], ["restore", "openai", 2], ["why", "openai"], ["undo", "openai"],
     ]  # fmt: skip
     for command in commands:
         done = run(store, *command)
@@ -134,8 +134,9 @@ def test_a_change_says_how_to_take_it_back(store: Path) -> None:
     assert command == ["restore", "openai", "3"]
     assert run(store, *command).code == 0
     assert run(store, "get", "openai", "--field", "key").out == f"{SECRET}\n"
-    assert run(store, "-q", "remove", "openai").out == ""
     assert "is absent" in run(store, "restore", "openai", 1).out
+    assert run(store, "undo", "openai").code == 0
+    assert run(store, "-q", "remove", "openai").out == ""
 
 
 def test_exit_codes_say_what_went_wrong(store: Path) -> None:

@@ -34,7 +34,16 @@ def test_compact_says_before_what_it_does_and_does_that(store: Path) -> None:
     assert holding(store, SECRETS[-1]) != []
     shown = run(store, "compact")
     assert shown.code == 0
-    assert "secrets   of 0 events erased" in shown.out
+    assert "none was superseded more than 30 d ago (before " in shown.out
+
+
+def test_compact_tells_what_was_erased_and_since_when(store: Path) -> None:
+    dry = run(store, "compact", "--retain", "0", "--dry-run").out.splitlines()
+    would = "secrets     those of 6 events would be erased, superseded by now; in segment 1"
+    assert dry[3] == would
+    done = run(store, "compact", "--retain", "0", "--yes").out.splitlines()
+    assert done[3] == would.replace("would be ", "")
+    assert [line.split()[0] for line in done[:3]] == ["events", "segments", "bytes"]
 
 
 def test_what_takes_something_away_needs_a_yes(store: Path) -> None:

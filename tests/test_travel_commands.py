@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -230,8 +231,24 @@ def test_a_login_that_was_refreshed_since_comes_back_only_by_force(store: Path) 
     for command in (["undo", "anthropic"], ["restore", "anthropic", "3"]):
         refused = run(store, *command)
         assert refused.code == 5
-        assert "spent" in refused.err
+        assert re.search(r"refreshed once since event \d, now: .* is spent", refused.err)
+        assert "log in anew, or add --force" in refused.err
+    AuthLog(store).update("anthropic", refresh="r3")
+    assert "refreshed 2 times since event 3" in run(store, "restore", "anthropic", "3").err
     assert run(store, "undo", "anthropic", "--force").code == 0
+
+
+def test_a_restore_that_would_change_nothing_writes_nothing(store: Path) -> None:
+    for provider, seq, said in (
+        ("openai", "6", "just as it was after event 6"),
+        ("groq", "7", "just as it was"),
+        ("opneai", "3", "did you mean openai?"),
+    ):
+        done = run(store, "restore", provider, seq)
+        assert (done.code, said in done.err) == (1, True)
+    assert run(store, "remove", "openai").code == 0
+    assert run(store, "restore", "openai", "1").code == 1
+    assert AuthLog(store).seq() == 8
 
 
 def test_what_was_there_when_the_log_began_has_no_change_to_undo(path: Path) -> None:
@@ -264,8 +281,15 @@ def test_why_tells_a_life_in_sentences(store: Path) -> None:
     gone = run(store, "why", "groq").out.splitlines()
     assert "wrote it into auth.json" in gone[0]
     assert gone[-1] == "So it is gone. To bring it back: authlog restore groq 7"
+    assert run(store, *shlex.split(gone[-1])[-3:]).code == 0
+    assert AuthLog(store).get("groq") == ApiKey("g")
     assert len(json.loads(run(store, "why", "openai", "--json").out)) == 3
     assert run(store, "why", "nobody").code == 1
+    run(store, "remove", "groq")
+    AuthLog(store).restore("groq", 1)  # absent as it was: the last event says nothing of it
+    assert run(store, "why", "groq").out.endswith("authlog restore groq 9\n")
+    run(store, "forget", "groq", "--yes")
+    assert run(store, "why", "groq").out.endswith("its secrets were erased: log in anew.\n")
     log = AuthLog(store)
     for n in range(9):
         log.set("openai", ApiKey(f"k{n}"))

@@ -3,10 +3,11 @@
 import argparse
 import os
 import sys
+import textwrap
 from collections.abc import Callable
 from importlib.util import find_spec
 from shutil import get_terminal_size
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,6 +56,15 @@ def console(options: argparse.Namespace, *, stderr: bool = False) -> "Console":
         markup=False,
         emoji=False,
         highlight=False,
+    )
+
+
+def fitted(text: str, stream: TextIO, indent: str = "  ") -> str:
+    """Return the text, broken between words if the stream is a terminal that is too narrow."""
+    if not stream.isatty():
+        return text
+    return textwrap.fill(
+        text, width(), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
 
 
