@@ -12,6 +12,7 @@ import pytest
 import needs
 from authlog import ApiKey, AuthLog, OAuth
 from authlog_tools.commands import COMMANDS, GROUPS
+from authlog_tools.main import main
 from opencode import find_opencode, requires_opencode
 from terminal import terminal
 
@@ -51,6 +52,19 @@ def test_every_command_of_the_table_is_there_and_helps() -> None:
         assert callable(module.arguments)
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_help_fits_80_columns(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["help", name]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"usage: authlog {name} ")
+    assert [line for line in shown.splitlines() if len(line) > 80] == []
+    assert main([name, "--help"]) == 0
+    assert capsys.readouterr().out == shown
+
+
 def test_without_a_command_it_shows_what_there_is(path: Path) -> None:
     shown = run(path, "--help")
     assert shown.code == 0
@@ -59,6 +73,8 @@ def test_without_a_command_it_shows_what_there_is(path: Path) -> None:
         assert what in shown.out
     assert run(path).code == 2
     assert run(path, "--wrong").code == 2
+    assert run(path, "help").out == shown.out
+    assert run(path, "help", "lits").code == 2
     assert run(path, "--version").out.startswith("authlog 0.")
     assert "usage: authlog get" in run(path, "get", "--help").out
 

@@ -290,6 +290,7 @@ def _readable(fd: int) -> bool:
 def test_watch_takes_what_was_never_there_and_refuses_what_it_can_t_understand(store: Path) -> None:
     assert run(store, "watch", "-n", "0", "nobody").code == 0
     assert run(store, "watch", "-n", "0", "kind:refesh").code == 2
+    assert run(store, "watch", "-n", "-1").code == 2
 
 
 # Progress

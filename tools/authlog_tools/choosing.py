@@ -28,6 +28,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--grep", metavar="TEXT", help="events that say exactly that anywhere")
 
 
+def count(text: str) -> int:
+    """Return how many events are meant."""
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text} is no number of events")
+    return int(text)
+
+
 def wanted(options: argparse.Namespace, log: AuthLog, *, coming: bool = False) -> Filter:
     """Return what is asked for.
 

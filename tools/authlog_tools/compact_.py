@@ -6,7 +6,7 @@ superseded more than 30 days ago. Files in quarantine go after the same time.
 for example:
   authlog compact --dry-run
   authlog compact --retain 0          # whatever is not filed any more, now
-  authlog compact --drop-history      # the older events too; a checkpoint states which
+  authlog compact --drop-history      # the older events too
 """
 
 import argparse

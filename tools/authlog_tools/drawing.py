@@ -118,11 +118,13 @@ def _before(row: Row, shape: Columns, now: datetime) -> list[tuple[str, str]]:
 
 def _wrapped(text: str, width: int) -> Iterator[str]:
     """Yield the text in lines that fit; what became of what stays on one."""
+    room = width - len(_INDENT)
+    if len(text) <= room:
+        yield _INDENT + text
+        return
     whole = text.replace(" -> ", "\0->\0")
-    for line in textwrap.wrap(
-        whole, max(width - len(_INDENT), 1), break_long_words=False, break_on_hyphens=False
-    ):
-        yield _INDENT + line.replace("\0", " ")
+    lines = textwrap.wrap(whole, max(room, 1), break_long_words=False, break_on_hyphens=False)
+    yield from (_INDENT + line.replace("\0", " ") for line in lines)
 
 
 def _length(cells: Sequence[tuple[str, str]]) -> int:

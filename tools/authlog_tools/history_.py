@@ -1,7 +1,11 @@
 """Show what happened, newest first: when, what, to which login, from what to what, and who did it.
 
-Words with a qualifier choose events; all must fit, values are joined by commas, - turns one round:
-provider: kind: writer: since: until: type: fingerprint: seq:. Another word is looked for anywhere.
+Words with a qualifier choose events: provider: kind: writer: since: until: type: fingerprint: seq:.
+All must fit, commas stand between values, a - before a word turns it round. A word without a
+qualifier is looked for in all that a row says.
+
+Kinds are set, refresh, adopt (another program's write), heal (its stale rewrite undone), remove,
+restore, use, init, import, checkpoint and quarantine.
 
 for example:
   authlog history anthropic
@@ -33,7 +37,9 @@ prepared = choosing.prepared
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
     choosing.arguments(parser)
-    parser.add_argument("-n", "--limit", type=int, metavar="N", help="the newest N events")
+    parser.add_argument(
+        "-n", "--limit", type=choosing.count, metavar="N", help="the newest N events"
+    )
     parser.add_argument("--all", action="store_true", help="fold no runs of refreshes")
     parser.add_argument("--at", metavar="WHEN", help="show what was filed at a seq or time")
     parser.add_argument(

@@ -105,6 +105,7 @@ def shift(old: Change | None, new: Change | None) -> str:
         return "removed"
     if old is None:
         return plainly(new)
-    changed = [one for one in members(old, new) if not one.same and one.secret]
-    parts = [f"{one.old or 'none'} -> {one.new or 'none'}" for one in changed]
+    names = dict.fromkeys((*old.members, *new.members))
+    both = [(old.members.get(name, "none"), new.members.get(name, "none")) for name in names]
+    parts = [f"{before} -> {after}" for before, after in both if before != after]
     return " ".join([new.type or "", ", ".join(parts) or "unchanged"]).strip()

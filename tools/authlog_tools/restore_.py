@@ -23,7 +23,7 @@ from authlog_tools.tables import clean, event_object
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
     parser.add_argument("provider", metavar="PROVIDER")
-    parser.add_argument("seq", metavar="SEQ", type=int, nargs="?")
+    parser.add_argument("seq", metavar="SEQ", type=int, nargs="?", help="an event")
     parser.add_argument("--before", metavar="TIME", help="as it was then: 2d, 2026-11-20T10:00")
     parser.add_argument(
         "--force", action="store_true", help="also an OAuth login that was refreshed since"

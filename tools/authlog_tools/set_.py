@@ -1,10 +1,9 @@
 """Store a credential: the secret comes from a hidden prompt or from standard input.
 
-Examples:
+for example:
   authlog set openai                       asks for the key
   pass openai | authlog set openai
   authlog set anthropic --entry < entry.json
-
 """
 
 import argparse

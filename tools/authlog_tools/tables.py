@@ -29,6 +29,8 @@ def print_rows(
 
 def clean(text: str) -> str:
     """Return the text without what would move a terminal's cursor: names come from anywhere."""
+    if text.isprintable():
+        return text
     return "".join(character if character.isprintable() else "�" for character in text)
 
 

@@ -27,7 +27,9 @@ prepared = choosing.prepared
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
     choosing.arguments(parser)
-    parser.add_argument("-n", "--limit", type=int, metavar="N", help="end after N events")
+    parser.add_argument(
+        "-n", "--limit", type=choosing.count, metavar="N", help="end after N events"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
