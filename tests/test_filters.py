@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from authlog import Change, Event, Kind, Writer
@@ -26,46 +27,64 @@ def event(seq: int, kind: Kind, provider: str, program: str = "opencode") -> Eve
     )
 
 
+def adopted(seq: int, provider: str) -> Event:
+    """Return an event that one program told of what another wrote."""
+    told = event(seq, "adopt", provider, "guard")
+    return msgspec.structs.replace(told, by=Writer("codex", 99, "box", "bob"))
+
+
 EVENTS = [
     event(1, "set", "anthropic"),
     event(2, "refresh", "anthropic@work"),
     event(3, "refresh", "anthropic", "claude"),
     event(4, "remove", "my login", "claude"),
+    adopted(5, "o'n"),
 ]
 
 
 @pytest.mark.parametrize(
     ("text", "seqs"),
     [
-        ("", [1, 2, 3, 4]),
+        ("", [1, 2, 3, 4, 5]),
         ("provider:anthropic", [1, 3]),
         ("provider:anthropic*", [1, 2, 3]),
         ('provider:"my login"', [4]),
         ("provider:'my login'", [4]),
         ("kind:set,remove", [1, 4]),
         ("kind:refresh provider:anthropic", [3]),
-        ("-kind:refresh", [1, 4]),
-        ("-kind:refresh,set", [4]),
+        ("-kind:refresh", [1, 4, 5]),
+        ("-kind:refresh,set", [4, 5]),
         ("writer:claude", [3, 4]),
         ("writer:alice", [1, 2, 3, 4]),
         ("writer:claude*@box", [3, 4]),
+        ("writer:claude·4711", [3, 4]),
+        ("writer:claude·4711@box", [3, 4]),
+        ("writer:4711", [1, 2, 3, 4]),
+        ("writer:guard", []),
+        ("writer:codex", [5]),
+        ("-writer:codex", [1, 2, 3, 4]),
+        ("codex", [5]),
+        ("guard", []),
         ("since:2d", [1, 2]),
         ("since:1d12h", [1]),
-        ("until:2026-11-21T12:00+00:00", [3, 4]),
+        ("until:2026-11-21T12:00+00:00", [3, 4, 5]),
         ("since:3d until:2d", [2, 3]),
-        ("-since:2d", [3, 4]),
+        ("-since:2d", [3, 4, 5]),
         ("seq:2..3", [2, 3]),
-        ("seq:3..", [3, 4]),
+        ("seq:3..", [3, 4, 5]),
         ("seq:..2", [1, 2]),
         ("seq:1,4", [1, 4]),
         ("fingerprint:9c1f02a3", [3]),
         ("type:api", []),
         ("CLAUDE", [3, 4]),
-        ("-claude", [1, 2]),
+        ("-claude", [1, 2, 5]),
         ("work refresh", [2]),
         ('"y log"', [4]),
         ('"-claude"', []),
         ('"kind:set"', []),
+        ('"o\'n"', [5]),
+        ('provider:"o\'n"', [5]),
+        ("oauth", [1, 2, 3, 4, 5]),
     ],
 )
 def test_a_text_asks_for_these_events(text: str, seqs: list[int]) -> None:
@@ -92,6 +111,50 @@ def test_an_unknown_qualifier_is_an_error_that_says_where_and_which_is_nearest(
 def test_a_value_that_means_nothing_is_an_error(text: str) -> None:
     with pytest.raises(FilterError, match="expected"):
         filters.parse(text, NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("kind:refesh", "kind:refesh: refesh is no kind; did you mean refresh?"),
+        ("-kind:set,removed", "-kind:set,removed: removed is no kind; did you mean remove?"),
+        ("kind:xyz", "xyz is no kind; known are init, set, "),
+    ],
+)
+def test_a_kind_that_there_is_not_is_answered_with_the_nearest(text: str, said: str) -> None:
+    with pytest.raises(FilterError) as caught:
+        filters.parse(f"writer:claude {text}", NOW)
+    assert said in str(caught.value)
+    assert caught.value.start == len("writer:claude ")
+
+
+@pytest.mark.parametrize(
+    ("word", "seqs"),
+    [
+        ("provider:my login", [4]),
+        ("my login", [4]),
+        ("-provider:my login", [1, 2, 3, 5]),
+        ("provider:o'n", [5]),
+        ('"claude"', []),
+        ("-claude", [1, 2, 5]),
+    ],
+)
+def test_a_word_of_a_shell_is_taken_as_it_is(word: str, seqs: list[int]) -> None:
+    wanted = filters.word(word, NOW)
+    assert [event.seq for event in EVENTS if wanted.matches(event)] == seqs
+
+
+def test_text_is_looked_for_exactly_whatever_is_in_it() -> None:
+    quoted = event(1, "set", 'a"b')
+    assert filters.saying('A"B').matches(quoted)
+    assert not filters.saying("ab").matches(quoted)
+    assert not filters.saying("-claude").matches(EVENTS[0])
+
+
+def test_filters_are_joined_by_and() -> None:
+    wanted = filters.qualified("writer", "claude", NOW) & filters.qualified("since", "3d", NOW)
+    assert [event.seq for event in EVENTS if wanted.matches(event)] == [3]
+    assert wanted.since == NOW - timedelta(days=3)
 
 
 def test_the_tightest_bounds_are_told() -> None:

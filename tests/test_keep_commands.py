@@ -1,16 +1,15 @@
 """The commands that keep a log: compact, forget, head, verify and repair."""
 
 import json
-import os
-import sys
 from pathlib import Path
 
 import pytest
 
 import needs
 from authlog import ApiKey, AuthLog, OAuth
-from authlog_tools.filters import duration
-from test_command import Done, run
+from authlog_tools.times import duration
+from terminal import terminal
+from test_command import run
 from test_compaction import folder, holding
 
 SECRETS = [f"sk-secret-{n}" for n in range(4)]
@@ -25,37 +24,6 @@ def store(path: Path) -> Path:
     return path
 
 
-def in_a_terminal(path: Path, *arguments: str, typed: str) -> Done:
-    """Run the command in a terminal of its own, where a person types that."""
-    import pty
-    import subprocess
-
-    leader, follower = pty.openpty()
-    os.write(leader, typed.encode())
-    command = [sys.executable, "-m", "authlog_tools", *arguments]
-    process = subprocess.Popen(
-        command,
-        stdin=follower,
-        stdout=follower,
-        stderr=follower,
-        env={**os.environ, "AUTHLOG_PATH": str(path), "TERM": "xterm"},
-        start_new_session=True,
-    )
-    os.close(follower)
-    said = b""
-    while True:
-        try:
-            more = os.read(leader, 4096)
-        except OSError:
-            break
-        if not more:
-            break
-        said += more
-    os.close(leader)
-    code = process.wait()
-    return Done(subprocess.CompletedProcess(command, code, said.decode(), ""))
-
-
 def test_compact_says_before_what_it_does_and_does_that(store: Path) -> None:
     planned = json.loads(run(store, "compact", "--retain", "0", "--dry-run", "--json").out)
     assert all(holding(store, secret) for secret in SECRETS)
@@ -67,7 +35,16 @@ def test_compact_says_before_what_it_does_and_does_that(store: Path) -> None:
     assert holding(store, SECRETS[-1]) != []
     shown = run(store, "compact")
     assert shown.code == 0
-    assert "secrets   0 erased" in shown.out
+    assert "none was superseded more than 30 d ago (before " in shown.out
+
+
+def test_compact_tells_what_was_erased_and_since_when(store: Path) -> None:
+    dry = run(store, "compact", "--retain", "0", "--dry-run").out.splitlines()
+    would = "secrets     3 would be erased, superseded by now; those of 6 events in segment 1"
+    assert dry[3] == would
+    done = run(store, "compact", "--retain", "0", "--yes").out.splitlines()
+    assert done[3] == would.replace("would be ", "")
+    assert [line.split()[0] for line in done[:3]] == ["events", "segments", "bytes"]
 
 
 def test_what_takes_something_away_needs_a_yes(store: Path) -> None:
@@ -85,14 +62,20 @@ def test_what_takes_something_away_needs_a_yes(store: Path) -> None:
 
 @needs.posix_shell
 def test_on_a_terminal_it_asks(store: Path) -> None:
-    refused = in_a_terminal(store, "forget", "openai", typed="\n")
-    assert refused.code == 1
-    assert "[y/N]" in refused.out
+    refused = terminal(store, "forget", "openai")
+    refused.until("[y/N]")
+    refused.type("\n")
+    assert refused.end() == 1
     assert AuthLog(store).get("openai") is not None
-    asked = in_a_terminal(store, "compact", "--retain", "0", typed="n\n")
-    assert asked.code == 1
-    assert "the secrets of 6 events" in asked.out
-    assert in_a_terminal(store, "forget", "openai", typed="y\n").code == 0
+    asked = terminal(store, "compact", "--retain", "0")
+    asked.until("[y/N]")
+    asked.type("n\n")
+    assert asked.end() == 1
+    assert "the secrets of 6 events" in asked.said
+    agreed = terminal(store, "forget", "openai")
+    agreed.until("[y/N]")
+    agreed.type("y\n")
+    assert agreed.end() == 0
     assert AuthLog(store).get("openai") is None
     assert [secret for secret in SECRETS if holding(store, secret)] == []
 

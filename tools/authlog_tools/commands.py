@@ -8,6 +8,7 @@ COMMANDS = {
     "diff": "compare two points in history",
     "why": "tell how a credential came to be as it is",
     "view": "open the history as a local page",
+    "watch": "print events as they happen",
     "set": "store a credential from a hidden prompt or standard input",
     "remove": "remove a credential; its history and a way back stay",
     "restore": "bring back an earlier state of a credential",
@@ -22,7 +23,7 @@ COMMANDS = {
 }
 
 GROUPS = {
-    "See": ("list", "get", "history", "show", "diff", "why", "view"),
+    "See": ("list", "get", "history", "show", "diff", "why", "view", "watch"),
     "Change": ("set", "remove", "restore", "undo", "forget"),
     "Keep": ("verify", "head", "compact", "repair"),
     "Protect": ("run",),

@@ -6,20 +6,21 @@ superseded more than 30 days ago. Files in quarantine go after the same time.
 for example:
   authlog compact --dry-run
   authlog compact --retain 0          # whatever is not filed any more, now
-  authlog compact --drop-history      # the older events too; a checkpoint states which
+  authlog compact --drop-history      # the older events too
 """
 
 import argparse
 import json
 import sys
+from datetime import datetime, timedelta
 
 import msgspec
 
 from authlog import Compaction
-from authlog_tools import asking, progress
+from authlog_tools import asking, progress, tables, terminal, words
 from authlog_tools.failures import Failure
-from authlog_tools.filters import duration
 from authlog_tools.opened import open_log
+from authlog_tools.times import duration
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,16 +44,16 @@ def run(options: argparse.Namespace) -> int:
         raise Failure("--retain", str(error), "authlog compact --help", code=2) from None
     planned = log.compact(retain=retain, drop_history=options.drop_history, dry_run=True)
     if options.dry_run:
-        _tell(planned, as_json=options.json)
+        _tell(planned, options, retain)
         return 0
     if _takes_something(planned):
         if not options.yes and sys.stderr.isatty():
-            print(_sentence(planned), file=sys.stderr)
+            print(terminal.fitted(_sentence(planned), sys.stderr), file=sys.stderr)
         if not asking.agreed(options, "compact", "There is no way back to them. Go on?"):
             return 1
     with progress.shown(options, "compacting") as tell:
         done = log.compact(retain=retain, drop_history=options.drop_history, progress=tell)
-    _tell(done, as_json=options.json)
+    _tell(done, options, retain)
     return 0
 
 
@@ -73,20 +74,39 @@ def _sentence(planned: Compaction) -> str:
     return f"This removes {', '.join(parts)}."
 
 
-def _tell(done: Compaction, *, as_json: bool) -> None:
-    if as_json:
+def _tell(done: Compaction, options: argparse.Namespace, retain: timedelta) -> None:
+    if options.json:
         print(json.dumps(msgspec.to_builtins(done)))
         return
-    would = "would be " if done.dry_run else ""
     for name in ("events", "segments", "bytes"):
         before, after = getattr(done.before, name), getattr(done.after, name)
-        print(f"{name:9} {before:>12,} -> {after:,}")
-    where = f", from {done.secrets:,} events of segments {_ranges(done.erased)}"
-    print(f"secrets   {done.credentials:,} {would}erased{where if done.erased else ''}")
+        print(f"{name:11} {before:>12,} -> {after:,}")
+    would = "would be " if done.dry_run else ""
+    since = _cutoff(retain)
+    if done.secrets:
+        told = f"{done.credentials:,} {would}erased, superseded {since}; those of "
+        segments = f"segment{'s' * (len(done.erased) > 1)} {_ranges(done.erased)}"
+        told += f"{words.many(done.secrets, 'event')} in {segments}"
+    else:
+        told = f"none to erase: none was superseded {since}"
+    _row("secrets", told)
     if done.dropped:
-        print(f"dropped   events {done.dropped.first} to {done.dropped.last}")
+        _row("dropped", f"events {done.dropped.first} to {done.dropped.last}")
     if done.quarantined:
-        print(f"quarantine  {done.quarantined} files {would}removed")
+        _row("quarantine", f"{words.many(done.quarantined, 'file')} {would}removed")
+
+
+def _row(name: str, told: str) -> None:
+    print(terminal.fitted(f"{name:11} {told}", sys.stdout, " " * 12))
+
+
+def _cutoff(retain: timedelta) -> str:
+    """Return since when a secret has to be superseded, in words."""
+    if not retain:
+        return "by now"
+    then, now = datetime.now().astimezone() - retain, datetime.now().astimezone()
+    day = words.day_name(then.toordinal(), now.toordinal())
+    return f"more than {tables.span(retain.total_seconds())} ago (before {day})"
 
 
 def _ranges(numbers: tuple[int, ...]) -> str:

@@ -129,4 +129,5 @@ def _report(
                 for event in events[:-9:-1]
             ),
             ("seq", "kind", "writer", "what changed"),
+            options,
         )

@@ -24,8 +24,8 @@ SIGN = {"added": "+", "removed": "-", "changed": "~"}
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("a", metavar="A")
-    parser.add_argument("b", metavar="B")
+    parser.add_argument("a", metavar="A", help="the earlier point")
+    parser.add_argument("b", metavar="B", help="the later one")
 
 
 def run(options: argparse.Namespace) -> int:

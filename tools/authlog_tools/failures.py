@@ -4,14 +4,18 @@ import json
 import sys
 
 import authlog
+from authlog_tools import terminal
 
 
 class Failure(Exception):
     """A failure of the command itself: about what, what happened, what to do next."""
 
-    def __init__(self, about: str, happened: str, hint: str = "", *, code: int = 1) -> None:
+    def __init__(
+        self, about: str, happened: str, hint: str = "", *, code: int = 1, name: str = "Failure"
+    ) -> None:
         self.about, self.happened, self.hint, self.code = about, happened, hint, code
-        super().__init__(about, happened, hint, code)
+        self.name = "Usage" if code == 2 else name
+        super().__init__(about, happened, hint, code, name)
 
     def __str__(self) -> str:
         return f"{self.about}: {self.happened}"
@@ -44,11 +48,11 @@ def tell(error: Exception, *, as_json: bool) -> int:
     happened, hint = texts(error)
     code = code_of(error)
     if as_json:
-        name = "Usage" if isinstance(error, Failure) and code == 2 else type(error).__name__
+        name = error.name if isinstance(error, Failure) else type(error).__name__
         body = {"code": name, "message": happened, "hint": hint}
         print(json.dumps({"error": body}), file=sys.stderr)
     else:
-        print(f"authlog: {happened}", file=sys.stderr)
+        print(terminal.fitted(f"authlog: {happened}", sys.stderr), file=sys.stderr)
         if hint:
             print(f"  {hint}", file=sys.stderr)
     return code

@@ -1,28 +1,27 @@
 """Which events are asked for: qualifiers such as `provider:anthropic -kind:refresh since:2d`.
 
 Words are joined by AND, values by OR (`kind:set,remove`), a leading `-` turns a word around. A word
-without a qualifier is looked for in all that an event says. Quotes are those of a shell.
+without a qualifier is looked for in all that an event says. In a text that is typed as a whole,
+quotes are those of a shell; a word that a shell hands over has none left.
 """
 
 import difflib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
-from fnmatch import fnmatchcase
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from msgspec import Struct
 
 from authlog import Event
+from authlog_tools.qualifiers import TESTS, Test, said, types
+from authlog_tools.times import moment
+from authlog_tools.words import writer_of
 
 NAMES = ("provider", "kind", "writer", "since", "until", "type", "fingerprint", "seq")
 
 _WORD = re.compile(r"""(?:[^\s"']|"[^"]*"?|'[^']*'?)+""")
 _QUALIFIED = re.compile(r"(-?)([A-Za-z_]+):(.*)", re.DOTALL)
-_SPAN = re.compile(r"(?:\d+[smhdw])+")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-
-Test = Callable[[Event], bool]
 
 
 class FilterError(ValueError):
@@ -46,14 +45,29 @@ class Filter:
     """What an event has to be."""
 
     def __init__(
-        self, text: str, tests: Sequence[Test], since: datetime | None, until: datetime | None
+        self,
+        text: str,
+        tests: Sequence[Test],
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> None:
         self.text, self.since, self.until = text, since, until
-        self._tests = tests
+        self.tests = tuple(tests)
+
+    def __and__(self, other: "Filter") -> "Filter":
+        return Filter(
+            f"{self.text} {other.text}".strip(),
+            self.tests + other.tests,
+            max(filter(None, (self.since, other.since)), default=None),
+            min(filter(None, (self.until, other.until)), default=None),
+        )
 
     def matches(self, event: Event) -> bool:
         """Whether it is asked for."""
-        return all(test(event) for test in self._tests)
+        return all(test(event) for test in self.tests)
+
+
+ALL = Filter("", ())
 
 
 def parse(text: str, now: datetime) -> Filter:
@@ -63,33 +77,65 @@ def parse(text: str, now: datetime) -> Filter:
         FilterError: a word can't be understood.
 
     """
-    tests: list[Test] = []
-    since: list[datetime] = []
-    until: list[datetime] = []
-    words = list(_WORD.finditer(text))
-    for found in words:
-        word = found[0]
-        qualified = _QUALIFIED.fullmatch(word)
-        if qualified is None:
-            tests.append(_free(word))
-            continue
-        minus, name, value = qualified.groups()
-        if name not in NAMES:
-            raise _unknown(word, name, found.start())
+    wanted = ALL
+    for found in _WORD.finditer(text):
+        minus, name, value = _split(found[0])
+        wanted &= _filter(found[0], minus, name, _unquoted(value), now, found.start())
+    return wanted
+
+
+def word(text: str, now: datetime) -> Filter:
+    """Return what one word asks for, a space or a quote in it taken as it is.
+
+    Raises:
+        FilterError: it can't be understood.
+
+    """
+    return _filter(text, *_split(text), now)
+
+
+def qualified(name: str, value: str, now: datetime) -> Filter:
+    """Return what a qualifier with that value asks for.
+
+    Raises:
+        FilterError: the value can't be understood.
+
+    """
+    return _filter(f"{name}:{value}", "", name, value, now)
+
+
+def saying(text: str) -> Filter:
+    """Return what asks for events that say exactly that anywhere, in whatever case."""
+    wanted = text.lower()
+    return Filter(text, (lambda event: any(wanted in part.lower() for part in said(event)),))
+
+
+def _split(text: str) -> tuple[str, str, str]:
+    """Return minus, qualifier and value; of a word without a qualifier minus, nothing and it."""
+    found = _QUALIFIED.fullmatch(text)
+    if found is not None:
+        return found[1], found[2], found[3]
+    minus = "-" if text.startswith("-") else ""
+    return minus, "", text.removeprefix("-")
+
+
+def _filter(text: str, minus: str, name: str, value: str, now: datetime, start: int = 0) -> Filter:
+    end = start + len(text)
+    if not name:
+        wanted = saying(value)
+    elif name in NAMES:
         try:
-            test = _test(name, _unquoted(value), now)
+            wanted = _wanted(name, value, now)
         except ValueError as error:
-            message = f"{word}: {error}"
-            raise FilterError(message, word, found.start(), found.end()) from None
-        tests.append(_negated(test) if minus else test)
-        if name in ("since", "until") and not minus:
-            (since if name == "since" else until).append(moment(_unquoted(value), now))
-    return Filter(
-        " ".join(found[0] for found in words),
-        tests,
-        max(since, default=None),
-        min(until, default=None),
-    )
+            raise FilterError(f"{text}: {error}", text, start, end) from None
+    else:
+        near = difflib.get_close_matches(name, NAMES, 1, 0.4)
+        advice = f"did you mean {near[0]}:?" if near else f"known are {', '.join(NAMES)}"
+        message = f"{name}: is no qualifier; {advice}"
+        raise FilterError(message, text, start, end, near[0] if near else None)
+    if minus:
+        return Filter(text, (lambda event: not wanted.matches(event),))
+    return Filter(text, wanted.tests, wanted.since, wanted.until)
 
 
 def counted(events: Sequence[Event], word: str) -> list[Suggestion]:
@@ -123,117 +169,31 @@ def values(name: str, event: Event) -> Iterable[str]:
         case "kind":
             return (event.kind,)
         case "writer":
-            return (event.writer.program,)
+            return (writer_of(event).program,)
         case "type":
-            return {change.type for change in event.providers.values() if change and change.type}
+            return types(event)
         case _:
             return ()
 
 
-def _test(name: str, value: str, now: datetime) -> Test:  # noqa: PLR0911  one for each name
+def _wanted(name: str, value: str, now: datetime) -> Filter:
+    """Return what a known qualifier asks for."""
     if name == "since":
         since = moment(value, now)
-        return lambda event: event.time >= since
+        return Filter(value, (lambda event: event.time >= since,), since=since)
     if name == "until":
         until = moment(value, now)
-        return lambda event: event.time <= until
+        return Filter(value, (lambda event: event.time <= until,), until=until)
     wanted = [part for part in value.split(",") if part]
-    match name:
-        case "provider":
-            return lambda event: any(
-                fnmatchcase(found, want) for found in event.providers for want in wanted
-            )
-        case "kind":
-            return lambda event: event.kind in wanted
-        case "writer":
-            return lambda event: any(_wrote(event, want) for want in wanted)
-        case "type":
-            return lambda event: any(found in wanted for found in values("type", event))
-        case "fingerprint":
-            return lambda event: any(
-                mark.startswith(want) for mark in _marks(event) for want in wanted
-            )
-        case _:
-            spans = [_range(want) for want in wanted]
-            return lambda event: any(first <= event.seq <= last for first, last in spans)
-
-
-def _wrote(event: Event, want: str) -> bool:
-    writer = event.writer
-    return want in (writer.program, writer.user) or ("*" in want and fnmatchcase(str(writer), want))
-
-
-def _range(text: str) -> tuple[float, float]:
-    first, dots, last = text.partition("..")
-    try:
-        low = int(first) if first or not dots else 0
-        return (low, (int(last) if last else float("inf")) if dots else low)
-    except ValueError:
-        raise ValueError("expected a seq or a range such as 10..20") from None
-
-
-def duration(text: str) -> timedelta:
-    """Return a length of time such as 30d, 2d6h or 0.
-
-    Raises:
-        ValueError: it is none.
-
-    """
-    if text != "0" and not _SPAN.fullmatch(text):
-        raise ValueError(f"{text}: expected a length of time such as 30d, 2d6h or 0")
-    parts = re.findall(r"(\d+)([smhdw])", text)
-    return sum((timedelta(**{_UNITS[unit]: int(n)}) for n, unit in parts), timedelta())
-
-
-def moment(text: str, now: datetime) -> datetime:
-    """Return a moment such as 2d (ago), today, 2026-11-20 or 2026-11-20T10:00, in UTC.
-
-    Raises:
-        ValueError: it is none.
-
-    """
-    midnight = now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-    if text == "today":
-        return midnight.astimezone(UTC)
-    if text == "yesterday":
-        return (midnight - timedelta(days=1)).astimezone(UTC)
-    if _SPAN.fullmatch(text):
-        return now - duration(text)
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except ValueError:
-        raise ValueError("expected a time such as 2d, 2026-11-20 or 2026-11-20T10:00") from None
-
-
-def _free(word: str) -> Test:
-    wanted, turned = _unquoted(word.removeprefix("-")).lower(), word.startswith("-")
-
-    def test(event: Event) -> bool:
-        said = (*event.providers, event.kind, str(event.writer), str(event.seq), *_marks(event))
-        return any(wanted in part.lower() for part in said) is not turned
-
-    return test
-
-
-def _marks(event: Event) -> Iterable[str]:
-    return (mark for what in event.providers.values() if what for mark in what.members.values())
-
-
-def _negated(test: Test) -> Test:
-    return lambda event: not test(event)
-
-
-def _unknown(word: str, name: str, start: int) -> FilterError:
-    near = difflib.get_close_matches(name, NAMES, 1, 0.4)
-    nearest = near[0] if near else None
-    advice = f"; did you mean {nearest}:?" if nearest else f"; known are {', '.join(NAMES)}"
-    message = f"{name}: is no qualifier{advice}"
-    return FilterError(message, word, start, start + len(word), nearest)
+    return Filter(value, (TESTS[name](wanted),))
 
 
 def _unquoted(text: str) -> str:
-    return text.replace('"', "").replace("'", "")
+    """Return the text without the quotes around its parts; the other kind of quote stays."""
+    return re.sub(r"""("[^"]*"?|'[^']*'?)""", lambda found: found[0].strip(found[0][0]), text)
 
 
 def _quoted(text: str) -> str:
-    return f'"{text}"' if re.search(r"[\s']", text) else text
+    if not re.search(r"""[\s"']""", text):
+        return text
+    return f"'{text}'" if '"' in text else f'"{text}"'

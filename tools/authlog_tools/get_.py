@@ -1,10 +1,9 @@
 """Show a credential, its secrets as fingerprints.
 
-Examples:
+for example:
   authlog get anthropic
   authlog get anthropic --field access     print that member, for a script
   authlog get anthropic --reveal           print all of it as JSON
-
 """
 
 import argparse

@@ -1,7 +1,11 @@
 """Show what happened, newest first: when, what, to which login, from what to what, and who did it.
 
-Words with a qualifier choose events; all must fit, values are joined by commas, - turns one round:
-provider: kind: writer: since: until: type: fingerprint: seq:. Another word is looked for anywhere.
+Words with a qualifier choose events: provider: kind: writer: since: until: type: fingerprint: seq:.
+All must fit, commas stand between values, a - before a word turns it round. A word without a
+qualifier is looked for in all that a row says.
+
+Kinds are set, refresh, adopt (another program's write), heal (its stale rewrite undone), remove,
+restore, use, init, import, checkpoint and quarantine.
 
 for example:
   authlog history anthropic
@@ -13,47 +17,36 @@ for example:
 import argparse
 import csv
 import json
-import os
-import re
-import shlex
-import subprocess
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from itertools import islice
-from shutil import get_terminal_size
+from itertools import chain, islice
 
 from authlog import AuthLog
-from authlog_tools import filters, past, rows
-from authlog_tools.failures import Failure
+from authlog_tools import choosing, drawing, pager, past, rows, terminal, watch_
 from authlog_tools.filters import Filter
 from authlog_tools.opened import open_log
 from authlog_tools.points import seq_of
-from authlog_tools.tables import clean, event_object, expiry, print_rows
+from authlog_tools.tables import clean, event_object, print_rows, when
 
-FLAGS = ("provider", "kind", "writer", "since", "until")
-_NEGATED = re.compile(r"-[a-z]+:.*", re.DOTALL)
+BACKLOG = 10  # events that --follow begins with
 
-
-def prepared(given: list[str]) -> list[str]:
-    """Return the arguments with -kind:refresh as what it is: a word, no option."""
-    return [f"--word={one}" if _NEGATED.fullmatch(one) else one for one in given]
+prepared = choosing.prepared
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("words", metavar="PROVIDER|QUALIFIER", nargs="*", help="which events")
-    parser.add_argument("--word", action="append", default=[], help=argparse.SUPPRESS)
-    for name in FLAGS:
-        parser.add_argument(f"--{name}", metavar="VALUE", help=f"the same as {name}:VALUE")
-    parser.add_argument("--grep", metavar="TEXT", help="events that say that anywhere")
-    parser.add_argument("-n", "--limit", type=int, metavar="N", help="the newest N events")
+    choosing.arguments(parser)
+    parser.add_argument(
+        "-n", "--limit", type=choosing.count, metavar="N", help="the newest N events"
+    )
     parser.add_argument("--all", action="store_true", help="fold no runs of refreshes")
     parser.add_argument("--at", metavar="WHEN", help="show what was filed at a seq or time")
-    parser.add_argument("--follow", action="store_true", help="go on with what happens from now on")
+    parser.add_argument(
+        "--follow", action="store_true", help="the newest 10 (-n), then what happens, until Ctrl-C"
+    )
     parser.add_argument("--csv", action="store_true", help="print comma-separated, with a head")
-    parser.add_argument("--no-pager", action="store_true", help="print all at once")
+    pager.arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -61,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     log = open_log(options)
     if options.at is not None:
         return _state(log, options)
-    wanted = _wanted(log, options)
+    wanted = choosing.wanted(options, log)
     if options.follow:
         return _follow(log, wanted, options)
     if options.json:
@@ -72,33 +65,38 @@ def run(options: argparse.Namespace) -> int:
     newest = islice(found, options.limit)
     if options.csv:
         _csv(newest)
-    elif sys.stdout.isatty():
-        _show(list(_lines(list(newest), options)), options)
+    elif terminal.draws():
+        _show(log, newest, options)
     else:
         for one in newest:
             print("\t".join(rows.plain(one)))
     return 0
 
 
-def _wanted(log: AuthLog, options: argparse.Namespace) -> Filter:
-    """Return what is asked for, by flags and by words."""
-    words: list[str] = list(options.words)
-    if words and ":" not in words[0] and not words[0].startswith("-"):
-        name = words[0]
-        if any(name in event.providers for event in log.history(name)):
-            words[0] = f"provider:{_quoted(name)}"
-    words += options.word
-    given = {name: getattr(options, name) for name in FLAGS}
-    words += [f"{name}:{_quoted(value)}" for name, value in given.items() if value is not None]
-    words += [f'"{options.grep}"'] if options.grep else []
-    try:
-        return filters.parse(" ".join(words), datetime.now(UTC))
-    except filters.FilterError as error:
-        raise Failure("history", str(error), "see authlog history --help", code=2) from None
+def _show(log: AuthLog, newest: Iterable[rows.Seen], options: argparse.Namespace) -> None:
+    """Draw the history, or say why there is nothing to see."""
+    found = rows.rows(newest, fold=not options.all)
+    first = next(found, None)
+    if first is None:
+        none = f"no event in {log.path} fits" if log.seq() else f"{log.path} has no history yet"
+        terminal.note(options, none)
+        return
+    lines = drawing.drawn(
+        chain((first,), found),
+        width=terminal.width(),
+        paint=terminal.painter(options),
+        now=datetime.now(UTC),
+    )
+    pager.show(lines, options)
 
 
-def _quoted(value: str) -> str:
-    return f'"{value}"' if any(character.isspace() for character in value) else value
+def _follow(log: AuthLog, wanted: Filter, options: argparse.Namespace) -> int:
+    seq = log.seq()
+    found = rows.seen(event for event in log.history(reverse=True) if event.seq <= seq)
+    most = BACKLOG if options.limit is None else options.limit
+    first = list(islice((one for one in found if wanted.matches(one.event)), most))[::-1]
+    watch_.tell(watch_.happening(log, wanted, seq), options, first)
+    return 0
 
 
 def _state(log: AuthLog, options: argparse.Namespace) -> int:
@@ -109,60 +107,11 @@ def _state(log: AuthLog, options: argparse.Namespace) -> int:
         print(json.dumps({"seq": seq, "providers": found}))
         return 0
     print_rows(
-        ((clean(n), past.plainly(change), expiry(change.expires)) for n, change in state.items()),
+        ((clean(n), past.plainly(change), when(change.expires)) for n, change in state.items()),
         ("provider", f"as of event {seq}", "expiry"),
+        options,
     )
     return 0
-
-
-def _follow(log: AuthLog, wanted: Filter, options: argparse.Namespace) -> int:
-    seq = log.seq()
-    state = past.at(log.history(), seq)
-    for event in log.watch(after=seq):
-        one = rows.Seen(event, state)
-        state = past.after(state, event)
-        if not wanted.matches(event):
-            continue
-        if options.json:
-            print(json.dumps(event_object(event)), flush=True)
-        elif sys.stdout.isatty():
-            print(list(_lines([one], options))[1], flush=True)
-        else:
-            print("\t".join(rows.plain(one)), flush=True)
-    return 0
-
-
-def _lines(newest: list[rows.Seen], options: argparse.Namespace) -> Iterator[str]:
-    found = rows.rows(newest, fold=not options.all)
-    width = get_terminal_size().columns
-    return rows.drawn(found, width=width, colour=_coloured(options), now=datetime.now(UTC))
-
-
-def _coloured(options: argparse.Namespace) -> bool:
-    if os.environ.get("NO_COLOR") or options.no_color:
-        return False
-    return bool(os.environ.get("FORCE_COLOR")) or os.environ.get("TERM") != "dumb"
-
-
-def _show(lines: list[str], options: argparse.Namespace) -> None:
-    """Print the lines, through a pager if they are more than the screen holds."""
-    surroundings = os.environ
-    pager = surroundings.get("AUTHLOG_PAGER", surroundings.get("PAGER", "less"))
-    if options.no_pager or pager in ("", "cat") or len(lines) < get_terminal_size().lines:
-        print("\n".join(lines))
-        return
-    try:
-        shown = subprocess.Popen(
-            shlex.split(pager),
-            stdin=subprocess.PIPE,
-            text=True,
-            env={"LESS": "FRX", **surroundings},
-        )
-    except OSError:
-        print("\n".join(lines))
-        return
-    with suppress(BrokenPipeError):
-        shown.communicate("\n".join(lines))
 
 
 def _csv(newest: Iterable[rows.Seen]) -> None:

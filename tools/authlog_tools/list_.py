@@ -4,8 +4,9 @@ import argparse
 import json
 
 import authlog
+from authlog_tools import terminal
 from authlog_tools.opened import open_log
-from authlog_tools.tables import expiry, print_rows
+from authlog_tools.tables import print_rows, when
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,12 +20,16 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps([_object(log, name, what) for name, what in found.items()]))
         return 0
+    if not found:
+        terminal.note(options, f"no credential is filed in {log.path}")
+        return 0
     print_rows(
         (
-            (name, what.type or "", expiry(_expires(what)), str(log.seq(name)))
+            (name, what.type or "", when(_expires(what)), str(log.seq(name)))
             for name, what in found.items()
         ),
         ("provider", "type", "expires", "seq"),
+        options,
     )
     return 0
 

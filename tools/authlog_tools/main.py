@@ -10,7 +10,10 @@ import difflib
 import importlib
 import os
 import sys
+import textwrap
 from collections.abc import Sequence
+from shutil import get_terminal_size
+from types import ModuleType
 
 from authlog_tools import failures
 from authlog_tools.commands import COMMANDS, GROUPS, PRESETS
@@ -40,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(given: list[str]) -> int:
     name, rest = _split(given)
+    if name == "help":
+        name, rest = _split([*rest, "--help"])
     if name is None:
         return _without_command(rest)
     if name not in COMMANDS:
@@ -47,10 +52,14 @@ def _run(given: list[str]) -> int:
         hint = f"did you mean {near[0]}?" if near else "authlog --help lists the commands"
         raise failures.Failure(name, "there is no such command", hint, code=2)
     module = importlib.import_module(f"authlog_tools.{name}_")
-    parser = _parser(name, module.__doc__ or "")
-    module.arguments(parser)
+    parser = _parser(name, module)
     prepared = getattr(module, "prepared", None)
     options = parser.parse_args(prepared(rest) if prepared else rest)
+    options.command = name
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None and name != "get":
+        # A name may hold what the output's encoding does not; a secret must not be changed.
+        reconfigure(errors="backslashreplace")
     code: int = module.run(options)
     return code
 
@@ -90,19 +99,24 @@ def _overview() -> str:
         lines.append("")
     lines += [
         "Which file: --path FILE, --for " + "|".join(PRESETS) + ", AUTHLOG_PATH,",
-        "else opencode's own. authlog COMMAND --help shows a command's options.",
+        "else opencode's own. authlog help COMMAND shows a command's options.",
     ]
     return "\n".join(lines)
 
 
-def _parser(name: str, doc: str) -> argparse.ArgumentParser:
+def _parser(name: str, module: ModuleType) -> argparse.ArgumentParser:
+    """Return the parser of a command: what the module says, its own options, the common ones."""
+    about, begins, examples = (module.__doc__ or "").partition("for example:")
     parser = argparse.ArgumentParser(
         prog=f"authlog {name}",
-        description=doc,
+        description=_filled(about),
+        epilog=begins + examples,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    which = parser.add_mutually_exclusive_group()
+    module.arguments(parser)
+    common = parser.add_argument_group("common to all commands")
+    which = common.add_mutually_exclusive_group()
     which.add_argument("--path", metavar="FILE", help="the auth.json to work on")
     which.add_argument(
         "--for",
@@ -111,7 +125,13 @@ def _parser(name: str, doc: str) -> argparse.ArgumentParser:
         choices=PRESETS,
         help=f"that of {', '.join(PRESETS)}",
     )
-    parser.add_argument("--json", action="store_true", help="print for programs")
-    parser.add_argument("--no-color", action="store_true", help="print without colour")
-    parser.add_argument("-q", "--quiet", action="store_true", help="print no more than asked for")
+    common.add_argument("--json", action="store_true", help="print for programs")
+    common.add_argument("--no-color", action="store_true", help="print without colour")
+    common.add_argument("-q", "--quiet", action="store_true", help="print no more than asked for")
     return parser
+
+
+def _filled(about: str) -> str:
+    """Return paragraphs as wide as the terminal, but no wider than can be read."""
+    width = min(get_terminal_size().columns, 100)
+    return "\n\n".join(textwrap.fill(part, width) for part in about.strip().split("\n\n"))

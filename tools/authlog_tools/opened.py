@@ -3,9 +3,12 @@
 import argparse
 import difflib
 from collections.abc import Callable
+from typing import TypeVar
 
 import authlog
 from authlog_tools.failures import Failure
+
+Made = TypeVar("Made", bound=authlog.Event | None)
 
 
 def open_log(options: argparse.Namespace) -> authlog.AuthLog:
@@ -21,9 +24,7 @@ def absent(log: authlog.AuthLog, provider: str) -> Failure:
     return Failure(provider, f"no such credential in {log.path}", hint)
 
 
-def settled(
-    log: authlog.AuthLog, change: Callable[[], authlog.Event | None]
-) -> authlog.Event | None:
+def settled(log: authlog.AuthLog, change: Callable[[], Made]) -> Made | authlog.Event:
     """Make a change; if it is not known to be durable, ask once more and say what came out.
 
     Raises:

@@ -64,8 +64,8 @@ def differences(before: Described, now: Described) -> list[Difference]:
 
 def members(old: Change | None, new: Change | None) -> tuple[Member, ...]:
     """Return all members of a provider before and after, in their order."""
-    before = old.members if old else {}
-    after = new.members if new else {}
+    before: Mapping[str, str] = old.members if old else {}
+    after: Mapping[str, str] = new.members if new else {}
     found = [Member("type", old.type if old else None, new.type if new else None, secret=False)]
     found += [
         Member(name, before.get(name), after.get(name), secret=True)
@@ -105,6 +105,7 @@ def shift(old: Change | None, new: Change | None) -> str:
         return "removed"
     if old is None:
         return plainly(new)
-    changed = [one for one in members(old, new) if not one.same and one.secret]
-    parts = [f"{one.old or 'none'} -> {one.new or 'none'}" for one in changed]
+    names = dict.fromkeys((*old.members, *new.members))
+    both = [(old.members.get(name, "none"), new.members.get(name, "none")) for name in names]
+    parts = [f"{before} -> {after}" for before, after in both if before != after]
     return " ".join([new.type or "", ", ".join(parts) or "unchanged"]).strip()

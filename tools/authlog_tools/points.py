@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from itertools import islice
 
 from authlog import AuthLog
-from authlog_tools import filters
+from authlog_tools import times
 from authlog_tools.failures import Failure
 
 
@@ -32,7 +32,7 @@ def before(log: AuthLog, text: str) -> int:
 
     """
     try:
-        moment = filters.moment(text, datetime.now(UTC))
+        moment = times.moment(text, datetime.now(UTC))
     except ValueError as error:
         hint = "or a seq, or PROVIDER~1 for the state before its last change"
         raise Failure(text, str(error), hint, code=2) from None

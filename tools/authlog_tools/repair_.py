@@ -9,11 +9,12 @@ for example:
 
 import argparse
 import json
+import sys
 
 import msgspec
 
 from authlog import Repair
-from authlog_tools import asking
+from authlog_tools import asking, terminal
 from authlog_tools.opened import open_log
 from authlog_tools.tables import clean
 
@@ -55,7 +56,7 @@ def _tell(done: Repair, *, as_json: bool) -> None:
         return
     print("damaged")
     for damage in done.damage:
-        print(f"  {damage.path}, byte {damage.offset}: {damage.reason}")
+        _say(f"  {damage.path}, byte {damage.offset}: {damage.reason}")
     print("kept in quarantine")
     for name in done.kept or ("nothing",):
         print(f"  {name}")
@@ -63,9 +64,13 @@ def _tell(done: Repair, *, as_json: bool) -> None:
         f"{gap.first}" if gap.first == gap.last else f"{gap.first} to {gap.last}"
         for gap in done.gaps
     )
-    print(f"intact: {done.events:,} events; lost: {'events ' + lost if lost else 'none'}")
+    _say(f"intact: {done.events:,} events; lost: {'events ' + lost if lost else 'none'}")
     source = "auth.json, which shows the newest state" if done.shown else "the intact events"
     names = ", ".join(map(clean, done.providers)) or "no credential"
-    print(f"filed afterwards, from {source}: {names}")
+    _say(f"filed afterwards, from {source}: {names}")
     if done.segment is not None:
         print(f"the log goes on in segment {done.segment}")
+
+
+def _say(text: str) -> None:
+    print(terminal.fitted(text, sys.stdout, indent="    "))

@@ -1,21 +1,17 @@
-"""The terminal's history: one row an event, below the name of its day; runs of refreshes folded."""
+"""Rows of a history: one an event, or one for a run of refreshes, in the words of a terminal."""
 
-import sys
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime
+from datetime import datetime
 from itertools import groupby
 
 from msgspec import Struct
 
-from authlog import Change, Event, Writer
+from authlog import Change, Event
 from authlog_tools import past, words
 from authlog_tools.tables import clean
+from authlog_tools.words import writer_of
 
-GLYPHS = {"set": "●", "refresh": "│", "adopt": "◆", "heal": "○", "remove": "✕", "restore": "▲"}
-ASCII = {"set": "*", "refresh": "|", "adopt": "+", "heal": "o", "remove": "x", "restore": "^"}
-COLOURS = {"set": 32, "refresh": 2, "adopt": 35, "heal": 36, "remove": 31, "restore": 33}  # SGR
-DIM = 2
 MOST = 3  # providers of one event that a row names
 
 
@@ -36,6 +32,7 @@ class Row(Struct, frozen=True):
     what: str
     writer: str
     host: str
+    events: int = 1
 
 
 def rows(seen: Iterable[Seen], *, fold: bool) -> Iterator[Row]:
@@ -45,11 +42,12 @@ def rows(seen: Iterable[Seen], *, fold: bool) -> Iterator[Row]:
         if kind == "refresh" and len(found) > 1:
             yield _folded(found)
         else:
-            yield from map(_row, found)
+            yield from map(row, found)
 
 
-def _row(one: Seen) -> Row:
-    event = one.event
+def row(one: Seen) -> Row:
+    """Return the row of an event."""
+    event, writer = one.event, writer_of(one.event)
     names = list(event.providers)
     shifts = [past.shift(one.before.get(name), event.providers[name]) for name in names[:MOST]]
     plain = event.kind in ("init", "checkpoint", "use", "heal", "quarantine") or len(names) > MOST
@@ -59,13 +57,9 @@ def _row(one: Seen) -> Row:
         glyph=words.family(event.kind),
         provider=clean(words.joined(names, MOST)) if event.kind != "checkpoint" else "",
         what=clean(words.aside(event)) if plain else clean("; ".join(shifts)),
-        writer=clean(_writer(event).program) + f"·{_writer(event).pid}",
-        host=clean(_writer(event).host),
+        writer=f"{clean(writer.program)}·{writer.pid}",
+        host=clean(writer.host),
     )
-
-
-def _writer(event: Event) -> Writer:
-    return event.by or event.writer
 
 
 def _folded(found: list[Seen]) -> Row:
@@ -77,8 +71,9 @@ def _folded(found: list[Seen]) -> Row:
         glyph="refresh",
         provider="",
         what=clean(", ".join(f"{name} {count}" for name, count in counts.most_common())),
-        writer="--all",
+        writer="",
         host="",
+        events=len(found),
     )
 
 
@@ -107,54 +102,6 @@ def seen(newest_first: Iterable[Event]) -> Iterator[Seen]:
         yield Seen(event, before[event.seq])
 
 
-def drawn(found: Iterable[Row], *, width: int, colour: bool, now: datetime) -> Iterator[str]:
-    """Yield the lines for a terminal of that width: below 100, 80 and 60 columns it tells less.
-
-    A provider or a fingerprint is never cut.
-    """
-    days = [(day, list(run)) for day, run in groupby(found, lambda row: _day(row.time))]
-    encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
-    glyphs = GLYPHS if encoding == "utf8" else ASCII
-    every = [row for _, run in days for row in run]
-    name = min(max((len(row.provider) for row in every), default=0), 24)
-    what = min(max((len(row.what) for row in every if row.provider), default=0), 40)
-    for day, run in days:
-        head = words.day_name(day.toordinal(), _day(now).toordinal())
-        yield f"{_styled(head, 1, colour)}  {_styled(words.many(len(run), 'event'), DIM, colour)}"
-        for row in run:
-            yield _line(row, (name, what), width, colour, glyphs, now)
-        yield ""
-
-
-def _line(
-    row: Row,
-    widths: tuple[int, int],
-    width: int,
-    colour: bool,
-    glyphs: "dict[str, str]",
-    now: datetime,
-) -> str:
-    parts = [f"{words.coarse((now - row.time).total_seconds()):>4}"]
-    if width >= 80:
-        parts.append(_styled(f"{row.time.astimezone():%H:%M:%S}", DIM, colour))
-    label = f"{glyphs.get(row.glyph, '·' if glyphs is GLYPHS else '.')} {row.kind:10}"
-    parts.append(_styled(label, COLOURS.get(row.glyph, DIM), colour))
-    parts.append(f"{row.provider:{widths[0]}}" if row.provider else "")
-    parts.append(f"{row.what:{widths[1]}}")
-    if width >= 60:
-        host = f"@{row.host}" if row.host and width >= 100 else ""
-        parts.append(_styled(row.writer + host, DIM, colour))
-    return "  ".join(part for part in parts if part).rstrip()
-
-
-def _day(moment: datetime) -> date:
-    return moment.astimezone().date()
-
-
-def _styled(text: str, code: int, colour: bool) -> str:
-    return f"\x1b[{code}m{text}\x1b[0m" if colour else text
-
-
 def plain(one: Seen) -> tuple[str, ...]:
     """Return an event for programs: seq, time, kind, writer, providers, what changed."""
     event = one.event
@@ -163,7 +110,7 @@ def plain(one: Seen) -> tuple[str, ...]:
         str(event.seq),
         event.time.strftime("%Y-%m-%dT%H:%M:%SZ"),
         event.kind,
-        clean(str(event.by or event.writer)),
+        clean(str(writer_of(event))),
         clean(",".join(changed)),
         clean("; ".join(past.shift(one.before.get(name), what) for name, what in changed.items())),
     )

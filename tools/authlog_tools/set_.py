@@ -1,10 +1,9 @@
 """Store a credential: the secret comes from a hidden prompt or from standard input.
 
-Examples:
+for example:
   authlog set openai                       asks for the key
   pass openai | authlog set openai
   authlog set anthropic --entry < entry.json
-
 """
 
 import argparse
@@ -35,9 +34,9 @@ def run(options: argparse.Namespace) -> int:
     log = open_log(options)
     credential = _credential(options, _read(options))
     event = settled(log, lambda: log.set(options.provider, credential, expect=options.expect))
-    if event is not None and options.json:
+    if options.json:
         print(json.dumps(event_object(event)))
-    elif event is not None and not options.quiet:
+    elif not options.quiet:
         print(f"{options.provider} is stored: event {event.seq}", file=sys.stderr)
     return 0
 

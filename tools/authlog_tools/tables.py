@@ -1,28 +1,36 @@
 """Columns on a terminal, tab-separated lines elsewhere; times and changes in words."""
 
-import sys
+import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import authlog
+from authlog_tools import past, terminal
 
 
-def print_rows(rows: Iterable[Sequence[str]], head: Sequence[str]) -> None:
-    """Print rows: aligned, below a head, if a person looks; for programs with tabs."""
-    found = [[clean(cell) for cell in row] for row in rows]
-    if not sys.stdout.isatty():
+def print_rows(
+    rows: Iterable[Sequence[str]], head: Sequence[str], options: argparse.Namespace
+) -> None:
+    """Print rows: in columns below a head, if they are drawn; for programs with tabs."""
+    found = ([clean(cell) for cell in row] for row in rows)
+    if not terminal.draws():
         for row in found:
             print("\t".join(row))
         return
-    table = [list(head), *found]
-    widths = [max(len(row[place]) for row in table) for place in range(len(head))]
-    for row in table:
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print(line.rstrip())
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in head:
+        table.add_column(name, overflow="fold")
+    for row in found:
+        table.add_row(*row)
+    terminal.console(options).print(table)
 
 
 def clean(text: str) -> str:
     """Return the text without what would move a terminal's cursor: names come from anywhere."""
+    if text.isprintable():
+        return text
     return "".join(character if character.isprintable() else "�" for character in text)
 
 
@@ -30,12 +38,19 @@ def expiry(expires: int | None) -> str:
     """Return when a login expires, given in ms since 1970, in words."""
     if expires is None:
         return ""
-    try:
-        moment = datetime.fromtimestamp(expires / 1000, UTC)
-    except (OverflowError, ValueError, OSError):
+    moment = past.moment(expires)
+    if moment is None:
         return f"expires {expires}"
     seconds = (moment - datetime.now(UTC)).total_seconds()
     return f"expires in {span(seconds)}" if seconds >= 0 else f"expired {span(-seconds)} ago"
+
+
+def when(expires: int | None) -> str:
+    """Return when a login expires: in words if a person looks, as a time for programs."""
+    if terminal.draws():
+        return expiry(expires)
+    moment = past.moment(expires)
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else str(expires or "")
 
 
 def span(seconds: float) -> str:

@@ -9,8 +9,8 @@ import json
 from itertools import islice
 
 from authlog_tools.failures import Failure
-from authlog_tools.opened import absent, open_log, settled
-from authlog_tools.restore_ import way_back
+from authlog_tools.opened import absent, open_log
+from authlog_tools.restore_ import brought_back, way_back
 from authlog_tools.tables import clean, event_object
 
 
@@ -32,9 +32,9 @@ def run(options: argparse.Namespace) -> int:
         hint = "authlog remove takes it out"
         raise Failure(options.provider, "has not changed since the log began", hint)
     seq = last[0].seq
-    event = settled(log, lambda: log.restore(options.provider, seq - 1, force=options.force))
+    event = brought_back(log, options, seq - 1)
     if options.json:
-        print(json.dumps(event_object(event) if event else None))
+        print(json.dumps(event_object(event)))
     elif not options.quiet:
         print(f"took back event {seq} of {clean(options.provider)}")
         print(way_back(options, seq))

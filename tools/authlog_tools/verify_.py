@@ -10,11 +10,12 @@ import argparse
 import json
 import re
 import sys
+from pathlib import Path
 
 import msgspec
 
 from authlog import AuthLog, Health, SegmentHealth
-from authlog_tools import progress
+from authlog_tools import progress, terminal
 from authlog_tools.failures import Failure
 from authlog_tools.opened import open_log
 from authlog_tools.tables import print_rows
@@ -38,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
             json.dumps({**msgspec.to_builtins(health), "ok": code == 0, "expected": said or None})
         )
         return code
-    _tell(health)
+    _tell(health, options)
     if said:
         print(said)
     print("the history is whole" if health.ok else "DAMAGED: see authlog repair --dry-run")
@@ -74,25 +75,32 @@ def _other(seq: int) -> str:
     return f"event {seq} is another one: HISTORY WAS REWRITTEN"
 
 
-def _tell(health: Health) -> None:
-    head = ("segment", "events", "seqs", "secrets erased", "torn tail")
-    print_rows(map(_row, health.segments), head)
+def _tell(health: Health, options: argparse.Namespace) -> None:
+    head = ("segment", "events", "seqs", "secrets erased", "torn bytes")
+    print_rows(map(_row, health.segments), head, options)
     for part in health.segments:
         if part.torn:
-            print(f"{part.path}: {part.torn} bytes behind event {part.last} are a torn tail: a")
-            print("  change that was never acknowledged; the next change keeps them in quarantine")
+            _say(
+                f"{part.path}: {part.torn} bytes behind event {part.last} are a torn tail: a change"
+                " that was never acknowledged; the next change keeps them in quarantine"
+            )
     if health.dropped:
-        print(
-            f"events {health.dropped.first} to {health.dropped.last} were dropped by a compaction"
-        )
+        _say(f"events {health.dropped.first} to {health.dropped.last} were dropped by a compaction")
     for gap in health.gaps:
-        print(f"events {gap.first} to {gap.last} could not be saved by a repair")
+        _say(f"events {gap.first} to {gap.last} could not be saved by a repair")
     print(f"{health.path}: {health.snapshot}")
     for damage in health.damage:
-        print(f"{damage.path}: damaged at byte {damage.offset}: {damage.reason}", file=sys.stderr)
+        text = f"{damage.path}: damaged at byte {damage.offset}: {damage.reason}"
+        print(terminal.fitted(text, sys.stderr), file=sys.stderr)
     print(f"newest: {health.seq}:{health.hash}")
 
 
+def _say(text: str) -> None:
+    print(terminal.fitted(text, sys.stdout))
+
+
 def _row(part: SegmentHealth) -> tuple[str, ...]:
+    """Return a segment's cells; a person knows the folder."""
+    name = Path(part.path).name if terminal.draws() else part.path
     seqs = f"{part.first}-{part.last}" if part.events else "none"
-    return part.path, f"{part.events} events", seqs, f"{part.erased} erased", f"torn {part.torn} B"
+    return name, str(part.events), seqs, str(part.erased), str(part.torn)

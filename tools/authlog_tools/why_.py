@@ -6,10 +6,12 @@ for example:
 
 import argparse
 import json
+import sys
 from datetime import UTC, datetime
+from itertools import takewhile
 
-from authlog import AuthLog, Event
-from authlog_tools import past
+from authlog import AuthLog, Event, SecretErased
+from authlog_tools import past, terminal
 from authlog_tools.opened import absent, open_log
 from authlog_tools.restore_ import command
 from authlog_tools.tables import clean, event_object
@@ -32,19 +34,24 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps([event_object(event) for event in events]))
         return 0
-    back = command(options, events[-1].seq - 1)
-    for sentence in sentences(log, options.provider, events, back):
-        print(clean(sentence))
+    name = _filed_as(options.provider, events[-1])
+    for sentence in sentences(log, name, events):
+        print(terminal.fitted(clean(sentence), sys.stdout))
+    if events[-1].providers.get(name) is None:
+        print(clean(_way_back(log, options, name, events)))
     return 0
 
 
-def sentences(log: AuthLog, provider: str, events: list[Event], back: str) -> list[str]:
-    """Return the life of a provider, in sentences; `back` is the command that brings it back."""
+def _filed_as(provider: str, last: Event) -> str:
+    """Return the name under which the event knows the provider: an account's, perhaps."""
+    base = provider.partition("@")[0]
+    names = [name for name in last.providers if name.partition("@")[0] == base]
+    return provider if provider in last.providers or not names else names[0]
+
+
+def sentences(log: AuthLog, name: str, events: list[Event]) -> list[str]:
+    """Return the life of a provider, in sentences."""
     now, last = datetime.now(UTC), events[-1]
-    names = [
-        name for name in last.providers if name.partition("@")[0] == provider.partition("@")[0]
-    ]
-    name = provider if provider in last.providers or not names else names[0]
     told: list[str] = []
     recent = events
     if len(events) > RECENT + 1:
@@ -55,13 +62,22 @@ def sentences(log: AuthLog, provider: str, events: list[Event], back: str) -> li
     for event in recent:
         told.append(_one(event, name, past.plainly(before) if before else None, now))
         before = event.providers.get(name)
-    if last.providers.get(name) is None:
-        told.append(f"So it is gone. To bring it back: {back}")
-        if any(event.erased for event in events):
-            told.append("Some of its secrets were erased, so only a younger state can come back.")
-    else:
+    if last.providers.get(name) is not None:
         told.append(f"So it is {past.plainly(last.providers[name])} now, as of event {last.seq}.")
     return told
+
+
+def _way_back(log: AuthLog, options: argparse.Namespace, name: str, events: list[Event]) -> str:
+    """Return the command that brings back what is gone, or why none does."""
+    gone = takewhile(lambda event: event.providers.get(name) is None, reversed(events))
+    seq = min(event.seq for event in gone) - 1  # of the last state in which it was there
+    if seq < events[0].seq:
+        return "So it is gone, and was never there."
+    try:
+        log.at(seq)
+    except SecretErased:
+        return "So it is gone, and its secrets were erased: log in anew."
+    return f"So it is gone. To bring it back: {command(options, seq)}"
 
 
 def _one(event: Event, name: str, before: str | None, now: datetime) -> str:

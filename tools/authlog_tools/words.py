@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
-from authlog import Change, Event
+from authlog import Change, Event, Writer
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400  # s
 
@@ -34,6 +34,11 @@ MEANING = {
 def family(kind: str) -> str:
     """Return whose glyph and colour a kind has."""
     return FAMILY.get(kind, "other")
+
+
+def writer_of(event: Event) -> Writer:
+    """Return who is shown as the one who did it: the program that wrote auth.json, if known."""
+    return event.by or event.writer
 
 
 def coarse(seconds: float) -> str:
@@ -90,7 +95,7 @@ def headline(event: Event, before: Mapping[str, Change | None]) -> str:
     """Return what happened as a sentence without a full stop."""
     if event.kind in _PLAIN:
         return _PLAIN[event.kind]
-    who, names = event.writer.program, joined(list(event.providers))
+    who, names = writer_of(event).program, joined(list(event.providers))
     gone = bool(event.providers) and not any(event.providers.values())
     said = {
         "import": f"{who} took in {names or 'auth.json'}",
