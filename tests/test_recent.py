@@ -59,5 +59,5 @@ def test_what_nobody_asks_for_any_more_is_not_kept(path: Path) -> None:
             assert asked[-1].public.seq == seq
         assert handle.recent is not None
         assert len(handle.recent.steps) < 20
-        everything = history.recent(handle, log._published().tail, 1, now)
+        everything = history.recent(handle, log._published().tail, 1, clock.now_ns())
         assert [step.public.seq for step in everything] == list(range(1, 42))

@@ -35,12 +35,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="where this can't be had, run `authlog guard` beside the command",
     )
-    parser.add_argument("command", metavar="COMMAND", nargs=argparse.REMAINDER)
+    parser.add_argument("words", metavar="COMMAND", nargs=argparse.REMAINDER)
 
 
 def run(options: argparse.Namespace) -> int:
     """Do it; return only if the command can't be run."""
-    command = options.command[1:] if options.command[:1] == ["--"] else options.command
+    command = options.words[1:] if options.words[:1] == ["--"] else options.words
     if not command:
         raise Failure("run", "no command is given", "authlog run -- COMMAND ...", code=2)
     program = _found(command[0])
