@@ -239,6 +239,7 @@ def test_the_timeline_leads_to_events_and_events_to_their_place_on_it(
     assert box is not None
     page.mouse.click(box["x"] + 500, box["y"] + 30)
     expect(page.locator("#aside h1")).to_be_visible()
+    expect(page.locator("#selected")).to_have_attribute("d", re.compile(r"^M[\d.]+ 0V"))
     line = page.locator("#selected").get_attribute("d") or ""
     assert abs(float(line[1:].split(" ")[0]) - 500) < 30  # the nearest event is near
     page.locator("#kinds a", has_text="remove").click()
