@@ -227,6 +227,27 @@ def test_the_brush_writes_a_span_of_time_into_the_box(browser: Browser, server: 
     ended(page)
 
 
+def test_the_timeline_leads_to_events_and_events_to_their_place_on_it(
+    browser: Browser, server: Served
+) -> None:
+    page = opened(browser, server)
+    page.locator(".timeline").wait_for()
+    page.locator("a.row").first.hover()
+    expect(page.locator("#hovered")).to_have_attribute("d", re.compile(r"^M[\d.]+ 0V"))
+    expect(page.locator("#selected")).to_have_attribute("d", "")
+    box = page.locator(".timeline").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 500, box["y"] + 30)
+    expect(page.locator("#aside h1")).to_be_visible()
+    expect(page.locator("#selected")).to_have_attribute("d", re.compile(r"^M[\d.]+ 0V"))
+    line = page.locator("#selected").get_attribute("d") or ""
+    assert abs(float(line[1:].split(" ")[0]) - 500) < 30  # the nearest event is near
+    page.locator("#kinds a", has_text="remove").click()
+    expect(page.locator("#q")).to_have_value("kind:remove")
+    expect(page.locator(".tick.unlit").first).to_be_attached()
+    ended(page)
+
+
 def test_a_restore_shows_the_difference_and_cancel_is_the_default(
     browser: Browser, path: Path
 ) -> None:
@@ -290,6 +311,8 @@ def test_a_lost_connection_is_told_and_found_again(browser: Browser, path: Path)
         found.process.kill()
         expect(page.locator("#lost")).to_be_visible()
         expect(page.locator("#live span")).to_have_text("lost")
+        with page.expect_event("requestfailed"):
+            page.locator("#retry").click()
         expect(page.locator("a.row", has_text="groq")).to_be_visible()
     with served.view(path, "--port", str(found.port)) as again:
         page.context.new_page().goto(again.link)  # what the banner says to do

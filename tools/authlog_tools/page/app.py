@@ -122,8 +122,7 @@ class Site:
 
     def _restored(self, provider: str, seq: int) -> int:
         """Return the seq of the restore; if it was not known to be durable, that was settled."""
-        event = settled(self.log, lambda: self.log.restore(provider, seq))
-        return self.log.seq(provider) if event is None else event.seq
+        return settled(self.log, lambda: self.log.restore(provider, seq)).seq
 
     async def live(self, request: Request) -> Response:
         """What is new, as it comes."""

@@ -7,7 +7,7 @@ import threading
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-LONGEST = 1.0  # s that work waits: an answer that takes longer is not made faster by waiting
+LONGEST = 1.0  # s that work waits: an answer that takes longer waits for something else
 LIVE = "/live"  # the one answer that never ends
 
 
@@ -19,10 +19,12 @@ class Courtesy:
         self._answering = 0
         self._idle = threading.Event()
         self._idle.set()
+        self._patient = True
 
     def give_way(self) -> None:
-        """Wait until nobody is being answered, but not for long."""
-        self._idle.wait(LONGEST)
+        """Wait until nobody is being answered, but not for long, and not again for the same."""
+        if self._patient:
+            self._patient = self._idle.wait(LONGEST)
 
     def around(self, app: ASGIApp) -> ASGIApp:
         """Return the application, each answer of which is counted."""
@@ -46,3 +48,4 @@ class Courtesy:
                 self._idle.clear()
             else:
                 self._idle.set()
+                self._patient = True

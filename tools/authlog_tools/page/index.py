@@ -56,9 +56,6 @@ class Index:
     def __len__(self) -> int:
         return len(self._packed)
 
-    def __iter__(self) -> Iterator[Event]:
-        return map(_unpack, self._packed)
-
     def __getitem__(self, position: int) -> Event:
         return _unpack(self._packed[position])
 

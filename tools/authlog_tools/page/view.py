@@ -10,7 +10,7 @@ class View(Struct, frozen=True):
     """What an address asks for; "" and 0 where it says nothing.
 
     `q` is the filter, `event` and `state` the seq of what is selected, `start` where the list
-    begins ("oldest", or a seq). `before`, `until` and `day` continue a list or open a fold; `width`
+    begins ("oldest"). `before`, `until` and `day` continue a list or open a fold; `width`
     and `every` are of the overview, `word` of suggestions, `provider` and `seq` of a restore.
     """
 

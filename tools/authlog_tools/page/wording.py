@@ -1,7 +1,6 @@
 """Rewrites the text of the filter box, word by word: a click writes a qualifier into it."""
 
 import re
-from datetime import datetime
 
 _WORD = re.compile(r"""(?:[^\s"']|"[^"]*"?|'[^']*'?)+""")
 
@@ -30,13 +29,6 @@ def replaced(text: str, **values: str) -> str:
     heads = tuple(f"{name}:" for name in values)
     kept = [word for word in split(text) if not word.startswith(heads)]
     return " ".join([*kept, *(f"{name}:{value}" for name, value in values.items() if value)])
-
-
-def between(text: str, first: datetime, last: datetime) -> str:
-    """Return it asking for that span of time only, to the minute or, if that is close, finer."""
-    fine = (last - first).total_seconds() < 600
-    shape = "%Y-%m-%dT%H:%M:%S" if fine else "%Y-%m-%dT%H:%M"
-    return replaced(text, since=f"{first:{shape}}", until=f"{last:{shape}}")
 
 
 def quoted(value: str) -> str:

@@ -64,5 +64,9 @@ function connected() { $("#lost").hidden = true; live.classList.remove("off"); l
 function lost() { $("#lost").hidden = false; live.classList.add("off"); live.lastElementChild.textContent = "lost"; }
 for (const name of ["lost", "htmx:sse:error", "htmx:error"]) live.addEventListener(name, lost);
 live.addEventListener("htmx:sse:after:connection", (event) => { if (event.detail.connection.status === 200) connected(); });
-$("#retry").addEventListener("click", () => location.reload());
+// What is seen stays until the server is known to answer.
+$("#retry").addEventListener("click", async () => {
+  const answer = await fetch("/proof").catch(() => null);
+  if (answer?.ok) location.reload();
+});
 document.addEventListener("visibilitychange", () => { if (!document.hidden) document.title = title; });
