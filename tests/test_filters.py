@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from authlog import Change, Event, Kind, Writer
-from authlog_tools import filters
+from authlog_tools import filters, tables
 from authlog_tools.filters import FilterError
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -169,3 +169,10 @@ def test_suggestions_are_counted_and_the_most_frequent_comes_first() -> None:
     assert [one.text for one in filters.counted(EVENTS, "-wr")] == ["-writer:"]
     assert [one.text for one in filters.counted(EVENTS, "kind:set,rem")] == ["kind:set,remove"]
     assert [one.text for one in filters.counted(EVENTS, "provider:m")] == ['provider:"my login"']
+
+
+def test_an_event_for_programs_says_who_wrote_what_another_told() -> None:
+    told = tables.event_object(adopted(5, "x"))
+    assert told["by"] == {"program": "codex", "pid": 99, "host": "box", "user": "bob"}
+    assert told["writer"] == {"program": "guard", "pid": 4711, "host": "box", "user": "alice"}
+    assert "by" not in tables.event_object(EVENTS[0])

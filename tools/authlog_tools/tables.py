@@ -4,8 +4,12 @@ import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
+import msgspec
+
 import authlog
 from authlog_tools import past, terminal
+
+_SOME = ("by", "base", "file", "told", "use", "found", "dropped", "gap")  # of some kinds only
 
 
 def print_rows(
@@ -79,19 +83,16 @@ def event_object(event: authlog.Event) -> dict[str, object]:
         "seq": event.seq,
         "time": event.time.isoformat().replace("+00:00", "Z"),
         "kind": event.kind,
-        "writer": {
-            "program": event.writer.program,
-            "pid": event.writer.pid,
-            "host": event.writer.host,
-            "user": event.writer.user,
-        },
+        "writer": msgspec.to_builtins(event.writer),
         "providers": {name: _object(change) for name, change in event.providers.items()},
         "hash": event.hash,
         "prev": event.prev,
         "erased": event.erased,
     }
-    more = {"base": event.base, "file": event.file, "told": event.told}
-    return found | {name: value for name, value in more.items() if value is not None}
+    more = {name: getattr(event, name) for name in _SOME}
+    return found | {
+        name: msgspec.to_builtins(value) for name, value in more.items() if value is not None
+    }
 
 
 def _object(change: authlog.Change | None) -> dict[str, object] | None:
