@@ -78,7 +78,7 @@ def test_a_stale_rewrite_that_was_found(log: AuthLog, path: Path) -> None:
     event = log.adopt()
     assert event is not None
     assert explained(log, event) == (
-        "another program wrote a file as if there were no logins: kept anthropic and groq"
+        "Another program wrote a file as if there were no logins: kept anthropic and groq"
     )
 
 

@@ -7,12 +7,13 @@ from authlog_tools import past
 from authlog_tools.words import joined
 
 _HAPPENED = {"refresh": "refreshed", "remove": "removed", "restore": "brought back"}
+KINDS = ("adopt", "heal", "quarantine")  # of events that foreign writes lead to
 MOST = 4  # names in one list
 
 
 def explained(log: AuthLog, event: Event) -> str | None:
     """Return why the event is as it is, read from the log; None if no foreign write led to it."""
-    if event.kind not in ("adopt", "heal", "quarantine"):
+    if event.kind not in KINDS:
         return None
     base = event.seq - 1 if event.base is None else event.base
     since = [one for one in log.history(after=base) if one.seq < event.seq] if base else []
@@ -24,7 +25,7 @@ def decision(event: Event, before: Mapping[str, Change], since: Iterable[Event])
 
     `before` is what was filed before it, `since` what happened after its base.
     """
-    who = event.by.program if event.by else "another program"
+    who = event.by.program if event.by else "Another program"
     if event.kind == "quarantine":
         return f"{who} wrote what is no JSON object: the bytes are kept, nothing was changed"
     newer = _newest(since)

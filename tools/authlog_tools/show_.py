@@ -9,16 +9,17 @@ for example:
 
 import argparse
 import json
+import sys
 
 from authlog import Event
-from authlog_tools import past
+from authlog_tools import past, terminal
 from authlog_tools.decisions import explained
 from authlog_tools.diff_ import tell_members
 from authlog_tools.failures import Failure
 from authlog_tools.opened import open_log
 from authlog_tools.points import seq_of
 from authlog_tools.tables import clean, event_object
-from authlog_tools.words import headline
+from authlog_tools.words import headline, writer_of
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,10 +46,11 @@ def _tell(event: Event, before: past.Described, why: str | None) -> None:
     print(f"event {event.seq}  {event.kind}  {event.time.astimezone().isoformat(' ', 'seconds')}")
     print(f"  {clean(headline(event, {name: before.get(name) for name in event.providers}))}")
     if why is not None:
-        print(f"  {clean(why)}")
-    print(f"  writer     {clean(str(event.writer))} ({clean(event.writer.user)})")
+        print(terminal.fitted(f"  {clean(why)}", sys.stdout, "  "))
+    writer = writer_of(event)
+    print(f"  writer     {clean(str(writer))} ({clean(writer.user)})")
     if event.by is not None:
-        print(f"  written by {clean(str(event.by))}")
+        print(f"  told by    {clean(str(event.writer))}")
     for difference in past.differences(before, past.after(before, event)):
         print(f"  {difference.outcome:10} {clean(difference.provider)}")
         tell_members(difference.members)

@@ -96,6 +96,8 @@ def headline(event: Event, before: Mapping[str, Change | None]) -> str:
     if event.kind in _PLAIN:
         return _PLAIN[event.kind]
     who, names = writer_of(event).program, joined(list(event.providers))
+    if event.kind == "adopt" and event.by is None:
+        who = "another program"
     gone = bool(event.providers) and not any(event.providers.values())
     said = {
         "import": f"{who} took in {names or 'auth.json'}",

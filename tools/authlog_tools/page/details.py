@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from authlog import Change, Event
-from authlog_tools import words
+from authlog_tools import decisions, words
 from authlog_tools.page.index import Index
 from authlog_tools.past import Member, members
 
@@ -23,6 +23,7 @@ class Details(Struct, frozen=True):
     event: Event
     family: str
     headline: str
+    why: str | None
     differences: tuple[Difference, ...]
     more: int
     previous: Event | None
@@ -43,6 +44,7 @@ def details(index: Index, position: int) -> Details:
         event=event,
         family=words.family(event.kind),
         headline=words.headline(event, before),
+        why=_why(index, position, event),
         differences=tuple(
             Difference(name, members(before.get(name), change), _outcome(before.get(name), change),
                        _back(index, position, event, change))
@@ -53,6 +55,16 @@ def details(index: Index, position: int) -> Details:
         newer=newer,
         older=older.seq if older else None,
     )  # fmt: skip
+
+
+def _why(index: Index, position: int, event: Event) -> str | None:
+    """Return what was made of a foreign write, None of any other event."""
+    if event.kind not in decisions.KINDS:
+        return None
+    base = event.seq - 1 if event.base is None else event.base
+    filed = {name: change for name, (_, change) in index.state(event.seq - 1).items()}
+    since = (index[at] for at in range(index.upto(base) if base else position, position))
+    return decisions.decision(event, filed, since)
 
 
 def _outcome(old: Change | None, new: Change | None) -> str:
