@@ -37,8 +37,11 @@ async function loadDetails() {
   select({ scroll: true });
 }
 
-// An event that is not among the rows: in a folded run, or farther down.
+// An event that is not among the rows: in a folded run, or farther down. Whichever answer brings it,
+// the list is scrolled to it then: a newer question may take the place of ours.
+let sought = null;
 async function reveal(event) {
+  sought = event;
   const fold = $$(".fold").find((one) =>
     Number(one.dataset.oldest) <= event && event <= Number(one.dataset.newest));
   if (fold) {
@@ -64,7 +67,8 @@ export function select({ scroll = false } = {}) {
     row.setAttribute("aria-current", "true");
     rove(row);
     // On a phone the lower part lies below the sheet.
-    if (scroll && !visible(row)) row.scrollIntoView({ block: phone.matches ? "start" : "center" });
+    if ((scroll || sought === event) && !visible(row)) row.scrollIntoView({ block: phone.matches ? "start" : "center" });
+    sought = null;
   }
   line();
 }
@@ -75,14 +79,16 @@ function visible(row) {
   return top >= area.top + 66 && bottom <= area.bottom;
 }
 
-// Newer rows come in above what is looked at, which stays where it is.
+// Newer rows come in above what is looked at, which stays where it is; who scrolls meanwhile, scrolls.
 list.addEventListener("htmx:before:swap", (event) => {
   if (!event.target.closest(".more[id^=above]")) return;
-  const anchor = rows()[0], top = anchor.getBoundingClientRect().top;
+  const scroller = phone.matches ? document.scrollingElement : list;
+  const anchor = rows()[0], top = anchor.getBoundingClientRect().top, from = scroller.scrollTop;
   requestAnimationFrame(() => {
     const days = new Set();
     for (const day of $$(".day", list)) { if (days.has(day.id)) day.remove(); days.add(day.id); }
-    (phone.matches ? document.scrollingElement : list).scrollTop += anchor.getBoundingClientRect().top - top;
+    const scrolled = scroller.scrollTop - from;
+    scroller.scrollTop += anchor.getBoundingClientRect().top + scrolled - top;
     age();
   });
 });
