@@ -547,6 +547,22 @@ def test_secrets_past_retention_are_erased_by_rotation_itself(path: Path) -> Non
         assert log.verify().ok
 
 
+def test_a_rotation_erases_nothing_while_a_file_waits_that_nobody_looked_at(
+    store: AuthLog, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rotation, "RETENTION", NOW)
+    waiting = folder(path) / "next.json"
+    waiting.unlink()
+    waiting.write_bytes(b"{}")
+    erasing.sweep(store._handle)
+    assert all(holding(path, secret) for secret in SUPERSEDED)
+    assert waiting.read_bytes() == b"{}"
+    waiting.unlink()
+    erasing.sweep(store._handle)
+    segments = sorted(folder(path).glob("0*.jsonl"))
+    assert [rotation.is_erased(file.read_bytes()) for file in segments[:3]] == [True, True, False]
+
+
 def test_a_drop_that_the_disk_refused_is_finished_by_the_next_one(
     store: AuthLog, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -116,6 +116,25 @@ def test_a_state_that_was_erased_is_no_base_for_a_foreign_write(
     assert one.all() == kept
 
 
+def test_an_older_auth_json_of_ours_after_a_boot_is_no_foreign_write(path: Path) -> None:
+    """The exchange that put it out of place did not reach the disk."""
+    with testing.repeatable() as here:
+        AuthLog(path).set("a", ApiKey("1"))
+        older = path.read_bytes()
+        written = here.now_ns()
+        AuthLog(path).set("a", ApiKey("2"))
+    mark = path.parent / "auth.json.log" / "published.json"
+    mark.unlink()
+    path.write_bytes(older)
+    os.utime(path, ns=(written, written))
+    with testing.repeatable(testing.Repeatable(1, boot="another")) as here:
+        here.advance(60)
+        log = AuthLog(path)
+        assert log.adopt() is None
+        assert log.all() == {"a": ApiKey("2")}
+        assert [event.kind for event in log.history()] == ["init", "set", "set"]
+
+
 def test_a_rewrite_of_what_was_shown_is_no_event_while_a_newer_state_waits(path: Path) -> None:
     one = AuthLog(path, lock_timeout=0.05)
     one.set("a", KEY)
