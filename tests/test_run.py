@@ -214,6 +214,56 @@ def test_the_commands_pipes_end_when_it_ends(path: Path) -> None:
         assert end.read() == b"", "nobody else holds what it inherited"
 
 
+ATTENDED = [sys.executable, str(HERE / "attended.py"), "run", "-q"]
+
+
+@pytest.mark.parametrize("way", ["by_folder", "by_grandchild", "by_rename", "by_openat2"])
+def test_where_only_a_parent_may_read_memory_one_does(path: Path, way: str) -> None:
+    AuthLog(path).set("groq", ApiKey("k"))
+    command = [*ATTENDED, "--path", str(path), "--", *REWRITER, way, str(path), "openai"]
+    subprocess.run(command, check=True, timeout=LIMIT)
+    assert list(on_disk(path)) == ["groq", "openai"]
+
+
+ENDS = {
+    "exit 7": 7,
+    "kill -TERM $$": -signal.SIGTERM,
+    "kill -KILL $$": -signal.SIGKILL,
+}
+
+
+@pytest.mark.parametrize("script", ENDS)
+def test_a_parent_that_reads_ends_as_the_command_does(path: Path, script: str) -> None:
+    command = [*ATTENDED, "--path", str(path), "--", "sh", "-c", script]
+    assert subprocess.run(command, check=False, timeout=LIMIT).returncode == ENDS[script]
+
+
+def test_a_parent_that_reads_passes_on_what_is_sent_to_it(path: Path) -> None:
+    script = "trap 'echo caught; exit 3' USR1; echo ready; while :; do sleep 0.1; done"
+    with subprocess.Popen(
+        [*ATTENDED, "--path", str(path), "--", "sh", "-c", script],
+        stdout=subprocess.PIPE, encoding="utf-8",
+    ) as running:  # fmt: skip
+        assert said(running, 1) == ["ready"]
+        running.send_signal(signal.SIGUSR1)
+        assert said(running, 1) == ["caught"]
+        assert running.wait(LIMIT) == 3
+
+
+def test_a_parent_that_reads_takes_the_command_with_it(path: Path) -> None:
+    with subprocess.Popen(
+        [*ATTENDED, "--path", str(path), "--", "sh", "-c", "echo $$; exec sleep 600"],
+        stdout=subprocess.PIPE, encoding="utf-8",
+    ) as running:  # fmt: skip
+        (child,) = said(running, 1)
+        running.kill()
+    until(lambda: not Path(f"/proc/{child}").exists() or _state(child) == "Z")
+
+
+def _state(process: str) -> str:
+    return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
+
+
 def test_signals_are_as_usual_for_the_command(path: Path) -> None:
     done = run(path, "grep", "-E", "Sig(Ign|Blk)", "/proc/self/status")
     assert {line.split()[1] for line in done.stdout.splitlines()} == {"0" * 16}
