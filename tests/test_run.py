@@ -13,6 +13,7 @@ import pytest
 
 import needs
 from authlog import ApiKey, AuthLog
+from authlog_tools.commands import COMMANDS
 
 pytestmark = needs.listeners
 
@@ -167,6 +168,21 @@ def test_a_run_inside_a_run_for_another_file_says_why_it_can_not_be(path: Path) 
     assert done.returncode == 5
     assert "inside one" in done.stderr
     assert "--or-guard" in done.stderr
+
+
+@pytest.mark.skipif("guard" not in COMMANDS, reason="needs authlog guard")
+def test_where_it_can_not_be_a_guard_runs_beside_the_command_if_asked_for(path: Path) -> None:
+    other = path.with_name("other.json")
+    script = [*under(other, "--or-guard"), "sh", "-c", "echo started; exit 3"]
+    done = run(path, *script, check=False)
+    assert (done.returncode, done.stdout) == (3, "started\n")
+    assert "`authlog guard` watches" in done.stderr
+
+
+def test_what_stands_behind_the_command_is_the_commands(path: Path) -> None:
+    command = [*under(path)[:-1], "-q", "echo", "-q", "--path", "x", "--", "--json"]
+    done = subprocess.run(command, capture_output=True, check=True, encoding="utf-8", timeout=LIMIT)
+    assert done.stdout == "-q --path x -- --json\n"
 
 
 # What the command is to those around it
