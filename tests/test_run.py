@@ -13,6 +13,7 @@ import pytest
 
 import needs
 from authlog import ApiKey, AuthLog
+from authlog_tools.commands import COMMANDS
 
 pytestmark = needs.listeners
 
@@ -169,6 +170,21 @@ def test_a_run_inside_a_run_for_another_file_says_why_it_can_not_be(path: Path) 
     assert "--or-guard" in done.stderr
 
 
+@pytest.mark.skipif("guard" not in COMMANDS, reason="needs authlog guard")
+def test_where_it_can_not_be_a_guard_runs_beside_the_command_if_asked_for(path: Path) -> None:
+    other = path.with_name("other.json")
+    script = [*under(other, "--or-guard"), "sh", "-c", "echo started; exit 3"]
+    done = run(path, *script, check=False)
+    assert (done.returncode, done.stdout) == (3, "started\n")
+    assert "`authlog guard` watches" in done.stderr
+
+
+def test_what_stands_behind_the_command_is_the_commands(path: Path) -> None:
+    command = [*under(path)[:-1], "-q", "echo", "-q", "--path", "x", "--", "--json"]
+    done = subprocess.run(command, capture_output=True, check=True, encoding="utf-8", timeout=LIMIT)
+    assert done.stdout == "-q --path x -- --json\n"
+
+
 # What the command is to those around it
 
 
@@ -212,6 +228,56 @@ def test_the_commands_pipes_end_when_it_ends(path: Path) -> None:
         assert running.communicate(timeout=LIMIT) == (b"out\n", b"err\n")
     with os.fdopen(reading, "rb") as end:
         assert end.read() == b"", "nobody else holds what it inherited"
+
+
+ATTENDED = [sys.executable, str(HERE / "attended.py"), "run", "-q"]
+
+
+@pytest.mark.parametrize("way", ["by_folder", "by_grandchild", "by_rename", "by_openat2"])
+def test_where_only_a_parent_may_read_memory_one_does(path: Path, way: str) -> None:
+    AuthLog(path).set("groq", ApiKey("k"))
+    command = [*ATTENDED, "--path", str(path), "--", *REWRITER, way, str(path), "openai"]
+    subprocess.run(command, check=True, timeout=LIMIT)
+    assert list(on_disk(path)) == ["groq", "openai"]
+
+
+ENDS = {
+    "exit 7": 7,
+    "kill -TERM $$": -signal.SIGTERM,
+    "kill -KILL $$": -signal.SIGKILL,
+}
+
+
+@pytest.mark.parametrize("script", ENDS)
+def test_a_parent_that_reads_ends_as_the_command_does(path: Path, script: str) -> None:
+    command = [*ATTENDED, "--path", str(path), "--", "sh", "-c", script]
+    assert subprocess.run(command, check=False, timeout=LIMIT).returncode == ENDS[script]
+
+
+def test_a_parent_that_reads_passes_on_what_is_sent_to_it(path: Path) -> None:
+    script = "trap 'echo caught; exit 3' USR1; echo ready; while :; do sleep 0.1; done"
+    with subprocess.Popen(
+        [*ATTENDED, "--path", str(path), "--", "sh", "-c", script],
+        stdout=subprocess.PIPE, encoding="utf-8",
+    ) as running:  # fmt: skip
+        assert said(running, 1) == ["ready"]
+        running.send_signal(signal.SIGUSR1)
+        assert said(running, 1) == ["caught"]
+        assert running.wait(LIMIT) == 3
+
+
+def test_a_parent_that_reads_takes_the_command_with_it(path: Path) -> None:
+    with subprocess.Popen(
+        [*ATTENDED, "--path", str(path), "--", "sh", "-c", "echo $$; exec sleep 600"],
+        stdout=subprocess.PIPE, encoding="utf-8",
+    ) as running:  # fmt: skip
+        (child,) = said(running, 1)
+        running.kill()
+    until(lambda: not Path(f"/proc/{child}").exists() or _state(child) == "Z")
+
+
+def _state(process: str) -> str:
+    return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
 
 
 def test_signals_are_as_usual_for_the_command(path: Path) -> None:

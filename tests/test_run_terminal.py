@@ -5,9 +5,9 @@ import os
 import pty
 import re
 import select
+import shlex
 import signal
 import struct
-import subprocess
 import sys
 import termios
 import time
@@ -68,27 +68,35 @@ class Terminal:
         return os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
 
 
-def under(path: Path, *command: str) -> list[str]:
-    run = [sys.executable, "-m", "authlog_tools", "run", "-q", "--path", str(path), "--"]
-    return [*run, *command]
+MAIN = {
+    "by itself": ["-m", "authlog_tools"],
+    "attended": [str(Path(__file__).resolve().parent / "attended.py")],
+}
+
+
+@pytest.fixture(params=sorted(MAIN))
+def under(path: Path, request: pytest.FixtureRequest) -> list[str]:
+    """The command line that runs what is added to it, in both ways there are."""
+    main = MAIN[request.param]
+    return [sys.executable, *main, "run", "-q", "--path", str(path), "--"]
 
 
 @pytest.fixture
-def shell(path: Path) -> Iterator[Terminal]:
+def shell(under: list[str]) -> Iterator[Terminal]:
     """An interactive shell with job control, in which `run` is `authlog run`."""
     with Terminal(["bash", "--norc", "--noprofile", "-i"], {"PS1": "$ "}) as terminal:
         terminal.wait_for(r"\$ ")
-        terminal.type(f'run() {{ {subprocess.list2cmdline(under(path))} "$@"; }}; stty -echo\n')
+        terminal.type(f'run() {{ {shlex.join(under)} "$@"; }}; stty -echo\n')
         terminal.wait_for(r"\$ ")
         yield terminal
 
 
-def test_a_full_screen_program_has_its_terminal_and_is_told_its_size(path: Path) -> None:
+def test_a_full_screen_program_has_its_terminal_and_is_told_its_size(under: list[str]) -> None:
     script = (
         "trap 'stty size; exit 3' WINCH; test -t 0 && test -t 1 && test -t 2 && stty size;"
         " echo ready; while :; do sleep 0.1; done"
     )
-    command = subprocess.list2cmdline(under(path, "bash", "-c", script))
+    command = shlex.join([*under, "bash", "-c", script])
     with Terminal(["sh", "-c", f"stty rows 30 cols 100; exec {command}"]) as terminal:
         terminal.wait_for("30 100\r\nready")
         terminal.resize(40, 120)
@@ -135,12 +143,12 @@ def test_it_runs_in_the_background_and_the_shell_waits_for_it(shell: Terminal) -
     shell.wait_for("code 9")
 
 
-def test_what_went_wrong_is_said_on_the_terminal_once(path: Path, tmp_path: Path) -> None:
+def test_what_went_wrong_is_said_on_the_terminal_once(path: Path, under: list[str]) -> None:
     writer = str(Path(__file__).resolve().parent / "rewriter.py")
     program = [sys.executable, writer, "in_place", str(path), "openai"]
-    quoted = subprocess.list2cmdline(program)
+    quoted = shlex.join(program)
     script = f"{quoted}; mv {path}.log {path}.gone; echo x >{path}.log; {quoted}; echo ended"
-    with Terminal(under(path, "sh", "-c", script)) as terminal:
+    with Terminal([*under, "sh", "-c", script]) as terminal:
         terminal.wait_for(r"authlog: nothing is stored, python\S* is told so: ")
         terminal.wait_for("ended")
     path.with_name("auth.json.log").unlink()

@@ -17,8 +17,10 @@ import msgspec
 
 from authlog import AuthLog
 from authlog_tools.supervise import calls, kernel
+from authlog_tools.supervise.attend import AskedMemory
 from authlog_tools.supervise.copies import Copies, Copy, Record
 from authlog_tools.supervise.numbers import Numbers
+from authlog_tools.supervise.processes import ThreadMemory
 from authlog_tools.supervise.slots import COUNT, Slots
 from authlog_tools.supervise.supervisor import Supervisor
 from authlog_tools.supervise.target import Target
@@ -35,7 +37,8 @@ _FAILED = 1
 class Setup(NamedTuple):
     """What `run` was asked for.
 
-    `oldest` is the newest seq from before the command; `first` the lowest descriptor of a copy.
+    `oldest` is the newest seq from before the command; `first` the lowest descriptor of a copy;
+    `asker` is where a parent reads memory for us, None if we may ourselves.
     """
 
     snapshot: Path
@@ -44,6 +47,7 @@ class Setup(NamedTuple):
     first: int
     verbose: bool
     terminal: str | None
+    asker: socket.socket | None = None
 
 
 class Keeper:
@@ -94,7 +98,7 @@ class Keeper:
 
     def _supervise(self, channel: socket.socket, *, again: bool) -> None:
         kernel.set_name(b"authlog-run")
-        setup = self._setup
+        setup, asker = self._setup, self._setup.asker
         voice = Voice(verbose=setup.verbose, terminal=setup.terminal)
         log = AuthLog(setup.snapshot, program="authlog")
         teller = Teller(log, voice)
@@ -108,6 +112,7 @@ class Keeper:
             self._slots,
             Target(setup.snapshot),
             setup.first,
+            ThreadMemory if asker is None else lambda thread: AskedMemory(asker, thread),
             Writes(setup.snapshot, copies, teller),
         ).run()
 

@@ -7,6 +7,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import signal
 import struct
 from collections.abc import Sequence
 
@@ -17,6 +18,8 @@ NOTIFICATION = 80  # bytes of struct seccomp_notif
 
 _NO_NEW_PRIVS = 38
 _SET_NAME = 15
+_PARENT_DEATH = 1
+_SUBREAPER = 36
 _SET_FILTER = 1
 _NEW_LISTENER = 1 << 3
 _WAIT_KILLABLE = 1 << 5  # only a fatal signal interrupts a call that was received
@@ -112,6 +115,16 @@ def give(listener: int, id: int, descriptor: int, at: int | None, *, cloexec: bo
     asked = struct.pack("=QIIII", id, flags, descriptor, at or 0, mode)
     number = _checked(_libc.ioctl(listener, ctypes.c_ulong(_ADD), asked))
     fcntl.ioctl(listener, _SEND, struct.pack("=QqiI", id, number, 0, 0))
+
+
+def die_with_parent() -> None:
+    """Let this process be killed when the one that forked it ends."""
+    _checked(_libc.prctl(_PARENT_DEATH, signal.SIGKILL, 0, 0, 0))
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own has ended."""
+    _checked(_libc.prctl(_SUBREAPER, 1, 0, 0, 0))
 
 
 def set_name(name: bytes) -> None:

@@ -8,13 +8,14 @@ import socket
 import sys
 from collections.abc import Iterable
 
-from authlog_tools.supervise import bpf, kernel
+from authlog_tools.supervise import attend, bpf, kernel
 from authlog_tools.supervise.keeper import Keeper, Setup
 from authlog_tools.supervise.numbers import Numbers
 
 HIGHEST = 4096  # descriptors of copies lie below it: a process's table of them stays small
 
 _GOOD = 0
+_PARENTS = 1  # a parent may read. Source: Documentation/admin-guide/LSM/Yama.rst
 _IGNORED = (  # they are meant for the command, which the keeper must outlive
     signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGIO,
 )  # fmt: skip
@@ -52,7 +53,7 @@ def probe(numbers: Numbers) -> None:
     if code != _GOOD:
         reason = os.strerror(code) if code > 0 else f"killed by signal {-code}"
         raise Unavailable(f"the kernel or the container refuses seccomp notifications ({reason})")
-    _may_read_memory()
+    only_parents_read()
 
 
 def _try(numbers: Numbers) -> int:
@@ -69,22 +70,35 @@ def _try(numbers: Numbers) -> int:
     return _GOOD
 
 
-def _may_read_memory() -> None:
-    """Raise Unavailable if only parents may look into a process (Yama): the keeper is none."""
+def only_parents_read() -> bool:
+    """Whether only its parents may read a process's memory (Yama).
+
+    Raises:
+        Unavailable: not even they may.
+
+    """
     try:
         with open("/proc/sys/kernel/yama/ptrace_scope", "rb") as scope:
-            restricted = scope.read().strip() != b"0"
-    except OSError:
-        return
-    if restricted and os.geteuid() != 0:
-        raise Unavailable(
-            "kernel.yama.ptrace_scope is not 0: paths in other processes can't be read"
-        )
+            level = int(scope.read())
+    except (OSError, ValueError):
+        return False
+    if level > _PARENTS and os.geteuid() != 0:
+        raise Unavailable(f"kernel.yama.ptrace_scope is {level}: no path can be read")
+    return level == _PARENTS and os.geteuid() != 0
 
 
 def protect(setup: Setup) -> None:
-    """Put this process under the filter; a keeper that outlives it answers its calls."""
-    channel = _start_keeper(setup)
+    """Put this process under the filter; a keeper that outlives it answers its calls.
+
+    If only parents may read, return in a child that is under it.
+    """
+    if only_parents_read():
+        reader, asker = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with asker:
+            channel = _start_keeper(setup._replace(asker=asker))
+        attend.fork_command(reader)
+    else:
+        channel = _start_keeper(setup)
     with channel:
         listener = kernel.listen(bpf.program(setup.numbers, setup.first), setup.numbers)
         socket.send_fds(channel, [b"listener"], [listener])
@@ -119,7 +133,8 @@ def _start_keeper(setup: Setup) -> socket.socket:
 
 
 def _keep(setup: Setup, channel: socket.socket) -> None:
-    _detach({channel.fileno()}, verbose=setup.verbose)
+    kept = [channel] if setup.asker is None else [channel, setup.asker]
+    _detach([one.fileno() for one in kept], verbose=setup.verbose)
     kernel.set_name(b"authlog-keep")
     _, listeners, _, _ = socket.recv_fds(channel, 16, 1)
     keeper = Keeper(setup, listeners[0])

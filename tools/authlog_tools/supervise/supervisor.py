@@ -11,6 +11,7 @@ import queue
 import select
 import threading
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 from authlog import AuthLogError
@@ -52,6 +53,7 @@ class Supervisor:
         slots: Slots,
         target: Target,
         first: int,
+        memory: Callable[[int], calls.Memory],
         writes: Writes,
     ) -> None:
         self._numbers = numbers
@@ -59,6 +61,7 @@ class Supervisor:
         self._slots = slots
         self._target = target
         self._first = first
+        self._memory = memory
         self._writes = writes
         self._free: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._asked: queue.SimpleQueue[Asked | None] = queue.SimpleQueue()
@@ -100,7 +103,7 @@ class Supervisor:
     def _take(self, slot: int) -> None:
         told = calls.parse(self._slots.raw(slot))
         try:
-            call = calls.read(told, self._numbers, processes.ThreadMemory(told.thread))
+            call = calls.read(told, self._numbers, self._memory(told.thread))
             concerned = self._is_concerned(told.thread, call)
         except OSError:  # the kernel will say what is wrong with it
             self._answer(slot, told.id, LET)
