@@ -1,20 +1,20 @@
 """AuthLog: the store of one auth.json. See the package's docstring for the life of one."""
 
-import contextlib
 import os
 import sys
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
 
 from authlog import credentials
 from authlog._engine import (
+    changing,
     compaction,
     files,
     history,
+    lookback,
     opening,
     reading,
     safety,
@@ -24,35 +24,17 @@ from authlog._engine import (
 from authlog._engine import repair as repairing
 from authlog._engine import verify as verifying
 from authlog._engine.codec import Draft
-from authlog._engine.handle import Appended, Handle, NoLog, View
+from authlog._engine.handle import Appended, Handle, NoLog
 from authlog._engine.layout import Layout, default_path
 from authlog._engine.log import Tail
-from authlog._engine.publish import Gone, publish
 from authlog._engine.rotation import RETENTION
 from authlog._engine.state import Filed, State
 from authlog._engine.telling import Held
 from authlog.credentials import Credential
-from authlog.errors import (
-    AuthLogError,
-    Conflict,
-    InvalidCredential,
-    LockTimeout,
-    LogCorrupted,
-    NotDurable,
-    NotErased,
-    NotMaterialized,
-    NotWritten,
-    PublishTimeout,
-    SecretErased,
-    StaleToken,
-    Unacknowledged,
-    not_written,
-)
+from authlog.errors import Conflict, InvalidCredential, LogCorrupted, SecretErased, StaleToken
 from authlog.events import Event, Kind, Writer
 from authlog.health import Health
 from authlog.outcomes import Compaction, Repair
-
-T = TypeVar("T")
 
 StrPath = str | os.PathLike[str]
 
@@ -131,12 +113,12 @@ class AuthLog:
         Raises: as `get`.
         """
         try:
-            tail = self._published().tail
+            tail = lookback.published(self._handle).tail
         except NoLog:
             return 0
         if provider is None:
             return tail.seq
-        return _last_change(_known(tail.state), provider)
+        return _last_change(lookback.state_of(tail), provider)
 
     def at(self, when: int | datetime) -> dict[str, Credential]:
         """Return the state after event `when`, or after the last event up to that time.
@@ -149,7 +131,9 @@ class AuthLog:
 
         """
         try:
-            state = self._look_back(lambda tail: self._state_at(tail, when))
+            state = lookback.look_back(
+                self._handle, lambda tail: lookback.state_at(self._handle, tail, when)
+            )
         except NoLog:
             if isinstance(when, int) and when != 0:
                 raise ValueError(f"there is no event {when}: there is no log yet") from None
@@ -168,11 +152,11 @@ class AuthLog:
 
         """
         try:
-            tail = self._published().tail
+            tail = lookback.published(self._handle).tail
         except NoLog:
             return
-        name = None if provider is None else _known(tail.state).name(provider.rstrip("/"))
-        for event in self._events(tail, after, reverse=reverse):
+        name = None if provider is None else lookback.state_of(tail).name(provider.rstrip("/"))
+        for event in lookback.events(self._handle, tail, after, reverse=reverse):
             if name is None or (name in event.providers and event.kind != "checkpoint"):
                 yield event
 
@@ -229,7 +213,7 @@ class AuthLog:
                 return refusal
             return _draft("set", state, {name: _merged(state, name, given)})
 
-        return _event(self._change(decide))
+        return _event(changing.change(self._handle, decide))
 
     def update(self, provider: str, **members: object) -> Event:
         """Change members of a credential and keep the others, known or not; None removes one.
@@ -252,7 +236,7 @@ class AuthLog:
                 return error
             return _draft("set", state, {name: raw})
 
-        return _event(self._change(decide))
+        return _event(changing.change(self._handle, decide))
 
     def remove(self, provider: str, *, expect: int | None = None) -> Event | None:
         """Remove a credential; None if there was none. Its history stays, and a way back.
@@ -268,7 +252,7 @@ class AuthLog:
                 return None
             return _draft("remove", state, {name: None})
 
-        return self._change(decide)
+        return changing.change(self._handle, decide)
 
     def change(self, patch: Mapping[str, Credential | Mapping[str, object] | None]) -> Event:
         """Change several providers at once, all or none; None removes one.
@@ -291,7 +275,7 @@ class AuthLog:
             }
             return _draft("set" if any(raws.values()) else "remove", state, raws)
 
-        return _event(self._change(decide))
+        return _event(changing.change(self._handle, decide))
 
     def restore(self, provider: str, seq: int, *, force: bool = False) -> Event:
         """Bring a credential back as it was after event `seq`; if it was absent, it is removed.
@@ -306,8 +290,8 @@ class AuthLog:
         """
         name = credentials.provider_name(provider)
         while True:
-            tail = self._begun().tail
-            looked = _last_change(_known(tail.state), name)
+            tail = changing.begun(self._handle).tail
+            looked = _last_change(lookback.state_of(tail), name)
             filed = self._filed_at(name, seq, tail, force=force)
 
             def decide(
@@ -318,7 +302,7 @@ class AuthLog:
                 return _draft("restore", state, {name: filed.raw if filed else None})
 
             try:
-                return _event(self._change(decide))
+                return _event(changing.change(self._handle, decide))
             except _Changed:
                 continue  # its history is another one now: look again
 
@@ -332,7 +316,7 @@ class AuthLog:
             LockTimeout, NotWritten, Corruption, UnknownFormat, NotMaterialized: as `set`.
 
         """
-        told = self._told(None, None)
+        told = changing.told(self._handle, None, None)
         return told[-1] if told else None
 
     def materialize(
@@ -346,7 +330,7 @@ class AuthLog:
 
         Raises: as `adopt`.
         """
-        self._told(ready or (lambda path: None), timeout)
+        changing.told(self._handle, ready or (lambda path: None), timeout)
 
     def tell(
         self,
@@ -356,6 +340,7 @@ class AuthLog:
         after: int | None = None,
         before: int | None = None,
         stat: os.stat_result | None = None,
+        ready: Callable[[Path], None] | None = None,
     ) -> Event | None:
         """Tell a write of a program that doesn't know authlog, held by a caller who watched it.
 
@@ -363,6 +348,7 @@ class AuthLog:
         It had read a state from seq `after` to `before`: by default one of the last 5 seconds. With
         the `stat` of its file it is told once, also if others find that file. Returns the event,
         `adopt`, or `quarantine` if it is not a JSON object; None if nothing is to be changed.
+        `ready` is called with the new auth.json of that event, as by `materialize`.
 
         Raises: as `set`.
         """
@@ -370,12 +356,14 @@ class AuthLog:
         held = Held(content, writer, after, before, snapshot.identity(stat))
 
         def append() -> Appended | None:
-            return self._look_back(lambda tail: telling.tell_held(handle, tail, held))
+            return lookback.look_back(
+                self._handle, lambda tail: telling.tell_held(handle, tail, held)
+            )
 
-        appended = self._appended(append)
+        appended = changing.appended(self._handle, append)
         if appended is None:
             return None
-        self._publish(appended)
+        changing.acknowledge(self._handle, appended, None if appended.event is None else ready)
         handle.world.answered(appended.seq)
         return appended.event
 
@@ -414,7 +402,7 @@ class AuthLog:
                 progress=progress or (lambda done, total: None),
             )
         except OSError as error:
-            raise _not_erased(handle, error) from error
+            raise changing.not_erased(handle, error) from error
 
     def repair(self, *, dry_run: bool = False) -> Repair:
         """Mend a damaged log from what is provably good; with `dry_run` say what would be done.
@@ -433,7 +421,7 @@ class AuthLog:
             safety.check(self.path, files.stat(self.path))
             return repairing.repair(self._handle, dry_run=dry_run)
         except OSError as error:
-            raise _refused(self._handle, error) from error
+            raise changing.refused(self._handle, error) from error
 
     def forget(self, provider: str) -> Event:
         """Remove a credential and destroy every secret it ever had, in all files of the log, at
@@ -450,18 +438,18 @@ class AuthLog:
 
         """
         name = credentials.provider_name(provider)
-        filed = _known(self._begun().tail.state).name(name)
+        filed = lookback.state_of(changing.begun(self._handle).tail).name(name)
         if not any(filed in event.providers for event in self.history()):
             raise KeyError(name)
 
         def decide(state: State) -> Draft:
             return _draft("remove", state, {name: None})
 
-        event = _event(self._change(decide))
+        event = _event(changing.change(self._handle, decide))
         try:
             compaction.forget(self._handle, filed)
         except OSError as error:
-            raise _not_erased(self._handle, error) from error
+            raise changing.not_erased(self._handle, error) from error
         return event
 
     def settle(self) -> bool:
@@ -474,83 +462,14 @@ class AuthLog:
             Unacknowledged: it is still not known; try again.
 
         """
-        mine: Appended | None = getattr(self._handle.mine, "appended", None)
-        if mine is None:
-            return False
-        try:
-            self._publish(mine)
-        except NotMaterialized:
-            return True
-        except NotDurable as error:
-            if isinstance(error.__cause__, Gone | NoLog):
-                return False
-            raise
-        return True
+        return changing.settle(self._handle)
 
     # Inside
-
-    def _told(self, ready: Callable[[Path], None] | None, timeout: float | None) -> list[Event]:
-        """Publish, and return what other programs' writes were told as."""
-        try:
-            safety.check(self.path, files.stat(self.path))
-            while True:
-                try:
-                    return publish(self._handle, timeout=timeout, ready=ready)
-                except (NoLog, FileNotFoundError):
-                    event = opening.init(self._handle)
-                    if ready is None:
-                        return [event] if event else []
-        except OSError as error:
-            raise _refused(self._handle, error) from error
-
-    def _published(self) -> View:
-        view = reading.read(self._handle)
-        self._handle.world.answered(view.tail.seq)
-        return view
-
-    def _look_back(self, look: Callable[[Tail], T]) -> T:
-        """Return what `look` finds; a compaction may drop old segments under its eyes."""
-        while True:
-            tail = self._published().tail
-            try:
-                return look(tail)
-            except LogCorrupted:
-                if self._published().tail.dropped == tail.dropped:
-                    raise
-
-    def _state_at(self, tail: Tail, when: int | datetime) -> State:
-        seq = when if isinstance(when, int) else history.last_before(self._handle, tail, _ns(when))
-        return history.state_at(self._handle, tail, seq)
-
-    def _events(self, tail: Tail, after: int, *, reverse: bool) -> Iterator[Event]:
-        """Yield events; what a compaction drops meanwhile is left out."""
-        end = tail.seq + 1
-        while True:
-            try:
-                for event in history.events(self._handle, tail, after, reverse=reverse):
-                    if event.seq < end:
-                        after, end = (after, event.seq) if reverse else (event.seq, end)
-                        yield event
-            except LogCorrupted:
-                now = self._published().tail
-                if now.dropped == tail.dropped:
-                    raise
-                tail = now
-            else:
-                return
-
-    def _begun(self) -> View:
-        """Return what was published, of a log that is begun if there is none."""
-        try:
-            return self._published()
-        except NoLog:
-            self.adopt()
-            return self._published()
 
     def _state(self) -> State:
         """Return the state to answer from: the log's, else that of an auth.json without one."""
         try:
-            return _known(self._published().tail.state)
+            return lookback.state_of(lookback.published(self._handle).tail)
         except NoLog:
             entries = opening.read_plain(self._handle)[1].entries
         except LogCorrupted as error:
@@ -566,81 +485,18 @@ class AuthLog:
     def _views_of(self, state: State) -> dict[str, Credential]:
         return {name: self._view(name, filed.raw) for name, filed in state.filed.items()}
 
-    def _change(self, decide: Callable[[State], Draft | Exception | None]) -> Event | None:
-        """Append what is decided on and publish it; a refusal is raised when it is as durable as
-        the state it rests on.
-        """
-        refusals: list[Exception] = []
-
-        def drafted(state: State) -> Draft | None:
-            outcome = decide(state)
-            if isinstance(outcome, Exception):
-                refusals.append(outcome)
-                return None
-            return outcome
-
-        appended = self._append(drafted)
-        self._publish(appended)
-        self._handle.world.answered(appended.seq)
-        if refusals:
-            raise refusals[0]
-        return appended.event
-
-    def _append(self, decide: Callable[[State], Draft | None]) -> Appended:
-        def append() -> Appended:
-            with contextlib.suppress(NoLog):
-                reading.read(self._handle)  # what another program wrote comes before it
-            return self._handle.append(decide)
-
-        return self._appended(append)
-
-    def _appended(self, append: Callable[[], T]) -> T:
-        """Return what `append` does, to a log that is begun if there is none."""
-        handle = self._handle
-        handle.mine.appended = None
-        try:
-            safety.check(self.path, files.stat(self.path))
-            while True:
-                try:
-                    return append()
-                except (NoLog, FileNotFoundError):
-                    opening.init(handle)
-        except OSError as error:
-            raise _refused(handle, error) from error
-
-    def _publish(self, mine: Appended) -> None:
-        event, path = mine.event, mine.segment.path
-        try:
-            publish(self._handle, mine)
-        except NotMaterialized as error:
-            raise NotMaterialized(error.path, mine.seq, error.errno) from error
-        except LockTimeout as error:
-            if event is None:
-                raise
-            raise PublishTimeout(event, error.path, error.timeout, error.holder) from error
-        except (Gone, NoLog) as error:
-            if event is None:
-                raise NotWritten(path, None) from error
-            raise NotDurable(event, path, None) from error
-        except OSError as error:
-            if event is None:
-                raise _refused(self._handle, error) from error
-            raise NotDurable(event, path, error.errno) from error
-        except AuthLogError as error:
-            if event is None:
-                raise
-            raise Unacknowledged(event) from error
-
     def _filed_at(self, name: str, seq: int, tail: Tail, *, force: bool) -> Filed | None:
         handle = self._handle
         try:
-            state = self._look_back(lambda tail: history.state_at(handle, tail, seq))
-            filed = state.filed.get(_known(tail.state).name(name))
+            state = lookback.look_back(
+                self._handle, lambda tail: history.state_at(handle, tail, seq)
+            )
+            filed = state.filed.get(lookback.state_of(tail).name(name))
         except SecretErased as error:
             raise SecretErased(error.seq, name) from None
         if filed is not None and filed.refresh is not None and not force:
             for event in self.history(name, after=seq):
-                change = event.providers[_known(tail.state).name(name)]
+                change = event.providers[lookback.state_of(tail).name(name)]
                 refresh = change.members.get("refresh") if change else None
                 if refresh not in (None, filed.refresh):
                     raise StaleToken(name, seq, event.time)
@@ -649,11 +505,6 @@ class AuthLog:
 
 class _Changed(Exception):
     """The provider was changed while its history was looked at."""
-
-
-def _known(state: State | None) -> State:
-    assert state is not None  # a tail that was published has one
-    return state
 
 
 def _last_change(state: State, provider: str) -> int:
@@ -695,18 +546,3 @@ def _draft(kind: Kind, state: State, raws: Mapping[str, bytes | None]) -> Draft:
 def _event(event: Event | None) -> Event:
     assert event is not None  # only `remove` decides on nothing
     return event
-
-
-def _refused(handle: Handle, error: OSError) -> OSError:
-    return error if isinstance(error, AuthLogError) else not_written(handle.layout.folder, error)
-
-
-def _not_erased(handle: Handle, error: OSError) -> OSError:
-    if isinstance(error, AuthLogError):
-        return error
-    return NotErased(handle.layout.folder, error.errno)
-
-
-def _ns(when: datetime) -> int:
-    since = when.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1_000

@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 
 from authlog import ApiKey, AuthLog, OAuth, credentials, testing
+from authlog._engine import changing
 from authlog._engine.codec import Draft
 
 SECRET = "marked-secret"  # stands in every secret of an invented store
@@ -75,4 +76,4 @@ def _happen(
 def _refresh(logs: dict[str, AuthLog], here: testing.Repeatable, random: Random, name: str) -> None:
     program, hours = REFRESHED[name]
     raw = credentials.to_text(name, oauth(random, here, hours))
-    logs[program]._change(lambda state: Draft(kind="refresh", value={name: raw}))
+    changing.change(logs[program]._handle, lambda state: Draft(kind="refresh", value={name: raw}))

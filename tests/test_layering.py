@@ -44,6 +44,8 @@ ORDER = (  # lowest first: a module imports only what stands above it in this li
     "authlog._engine.publish",
     "authlog._engine.opening",
     "authlog._engine.reading",
+    "authlog._engine.lookback",
+    "authlog._engine.changing",
     "authlog._engine.extent",
     "authlog._engine.compaction",
     "authlog._engine.verify",

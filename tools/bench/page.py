@@ -25,6 +25,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from authlog import ApiKey, AuthLog, OAuth, credentials, testing
+from authlog._engine import changing
 from authlog._engine.codec import Draft
 
 PROVIDERS = ("anthropic", "github-copilot", "openai", "google", "mcp-linear", "openrouter")
@@ -50,7 +51,7 @@ class _Store(AuthLog):
     def refresh(self, provider: str, login: OAuth) -> None:
         """Tell a login's refresh, as the one who talked to its issuer does."""
         raw = credentials.to_text(provider, login)
-        self._change(lambda state: Draft(kind="refresh", value={provider: raw}))
+        changing.change(self._handle, lambda state: Draft(kind="refresh", value={provider: raw}))
 
 
 def _make(path: Path, events: int) -> None:

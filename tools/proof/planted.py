@@ -124,10 +124,10 @@ PLANTED = [
     Planted(
         "answer-without-publishing",
         "an answer that rests on the newest line is published first",
-        "store.py",
-        "        appended = self._append(drafted)\n        self._publish(appended)\n",
-        "        appended = self._append(drafted)\n"
-        "        if appended.event is None:\n            return None\n        self._publish(appended)\n",
+        "_engine/changing.py",
+        "    mine = _append(handle, drafted)\n    acknowledge(handle, mine)\n",
+        "    mine = _append(handle, drafted)\n"
+        "    if mine.event is None:\n        return None\n    acknowledge(handle, mine)\n",
         "test_traces.py -k test_8_",
     ),
     Planted(
