@@ -1,6 +1,7 @@
 """Reading without a lock, while marks move, vanish or tell of another log."""
 
 import errno
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,24 @@ def test_a_mark_without_its_log_is_no_empty_store(path: Path) -> None:
     segment.write_bytes(data)
     segment.chmod(0o600)
     mark.write_bytes(was)
+
+
+def test_a_reader_of_a_log_that_is_just_being_begun_finds_it_or_none(tmp_path: Path) -> None:
+    """Whichever of its steps the reader is at."""
+    for nth in count(1):
+        path, left = tmp_path / f"{nth}" / "auth.json", nth
+
+        def before(verb: str, path: Path = path) -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                AuthLog(path).set("a", KEY)
+
+        with testing.steps(before):
+            assert AuthLog(path).seq() in (0, 2)
+        if left > 0:
+            break
+        assert AuthLog(path).all() == {"a": KEY}
 
 
 def test_a_reader_that_may_not_recover_says_why(path: Path) -> None:

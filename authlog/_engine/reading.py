@@ -134,8 +134,9 @@ def _needs_recovery(handle: Handle, mark: Mark) -> bool:
 
 def _recover(handle: Handle) -> View:
     """Publish what is there, and answer that; a store that can't be written is only read."""
+    marked = files.stat(handle.layout.mark)  # before the segments: who begins a log makes it last
     if not handle.numbers():
-        if files.stat(handle.layout.mark):
+        if marked:
             raise LogCorrupted(handle.layout.segment(1), 0, 0, "the segment is missing")
         raise NoLog
     try:
