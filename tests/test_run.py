@@ -40,14 +40,20 @@ def on_disk(path: Path) -> dict[str, dict[str, str]]:
     return dict(json.loads(path.read_text()))
 
 
-def process_named(name: str, mark: str) -> int:
-    """Return the process with that name among those that a test has marked with `TEST_RUN`."""
-    (found,) = (
-        int(process.name)
-        for process in Path("/proc").iterdir()
-        if process.name.isdigit() and _is(process, name, mark)
-    )
-    return found
+def process_named(name: str, path: Path) -> int:
+    """Return the process of that name among those that a test has marked, when it is there."""
+    found: list[int] = []
+
+    def is_there() -> bool:
+        found[:] = [
+            int(process.name)
+            for process in Path("/proc").iterdir()
+            if process.name.isdigit() and _is(process, name, str(path))
+        ]
+        return len(found) == 1
+
+    until(is_there)
+    return found[0]
 
 
 def _is(process: Path, name: str, mark: str) -> bool:
@@ -280,6 +286,21 @@ def _state(process: str) -> str:
     return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
 
 
+def test_nobody_else_holds_what_the_command_inherited(path: Path) -> None:
+    with subprocess.Popen(
+        [*under(path, "-q"), "cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, env={**os.environ, "TEST_RUN": str(path)},
+    ) as running:  # fmt: skip
+        pipes = {Path(f"/proc/{running.pid}/fd/{number}").readlink() for number in (0, 1, 2)}
+        for name in ("authlog-keep", "authlog-run"):
+            process = process_named(name, path)
+            folder = Path(f"/proc/{process}/fd")
+            assert not pipes & {one.readlink() for one in folder.iterdir()}
+            assert os.getsid(process) != os.getsid(running.pid)
+            assert Path(f"/proc/{process}/cwd").readlink() == Path("/")
+        running.communicate(timeout=LIMIT)
+
+
 def test_signals_are_as_usual_for_the_command(path: Path) -> None:
     done = run(path, "grep", "-E", "Sig(Ign|Blk)", "/proc/self/status")
     assert {line.split()[1] for line in done.stdout.splitlines()} == {"0" * 16}
@@ -326,7 +347,7 @@ def storm(path: Path) -> Iterator["subprocess.Popen[str]"]:
     script = f'for n in {" ".join(map(str, range(WRITERS)))}; do "$@" $n {EACH} & done; wait'
     with subprocess.Popen(
         [*under(path, "-q"), "sh", "-c", script, "sh", *REWRITER, "storm", str(path)],
-        stdout=subprocess.PIPE, encoding="utf-8", env={**os.environ, "TEST_RUN": path.parent.name},
+        stdout=subprocess.PIPE, encoding="utf-8", env={**os.environ, "TEST_RUN": str(path)},
     ) as running:  # fmt: skip
         yield running
         running.kill()
@@ -351,7 +372,7 @@ def test_a_killed_supervisor_loses_nothing_and_the_programs_go_on(
     lines: list[str] = []
     for _ in range(10):
         lines += said(storm, 10)
-        os.kill(process_named("authlog-run", path.parent.name), signal.SIGKILL)
+        os.kill(process_named("authlog-run", path), signal.SIGKILL)
     all_is_kept(path, storm, lines)
 
 
@@ -359,7 +380,7 @@ def test_a_killed_keeper_loses_nothing_and_the_programs_go_on(
     path: Path, storm: "subprocess.Popen[str]"
 ) -> None:
     lines = said(storm, 10)
-    os.kill(process_named("authlog-keep", path.parent.name), signal.SIGKILL)
+    os.kill(process_named("authlog-keep", path), signal.SIGKILL)
     all_is_kept(path, storm, lines)
 
 
@@ -367,7 +388,7 @@ def test_they_are_not_ended_by_what_ends_the_command_and_end_after_it(
     path: Path, storm: "subprocess.Popen[str]"
 ) -> None:
     lines = said(storm, 10)
-    ours = [process_named(name, path.parent.name) for name in ("authlog-keep", "authlog-run")]
+    ours = [process_named(name, path) for name in ("authlog-keep", "authlog-run")]
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
         for process in ours:
             os.kill(process, number)

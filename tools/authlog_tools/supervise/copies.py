@@ -123,13 +123,6 @@ class Copies:
         files = {file for _, file in processes.files_of(process)}
         return [copy for copy in self if copy.file in files]
 
-    def is_last(self, process: int, descriptor: int, copy: Copy) -> bool:
-        """Whether the process has no other descriptor of it."""
-        return not any(
-            file == copy.file and number != descriptor
-            for number, file in processes.files_of(process)
-        )
-
 
 def digest(content: bytes) -> str:
     """Return what tells one content from another."""

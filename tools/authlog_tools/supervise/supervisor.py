@@ -199,10 +199,8 @@ class Supervisor:
                 answer = writes.truncate(process, length)
             case calls.Chmod():
                 answer = writes.chmod(process)
-            case calls.Sync(descriptor):
-                answer = writes.sync(process, descriptor)
-            case calls.Close(descriptor):
-                answer = writes.close(process, descriptor)
+            case calls.Close(descriptor) | calls.Sync(descriptor):
+                answer = writes.close_or_sync(process, descriptor)
             case calls.Exit():
                 answer = writes.exit(process)
         return answer

@@ -73,15 +73,8 @@ class Writes:
         self._copies.add(copy)
         return theirs
 
-    def close(self, process: int, descriptor: int) -> int:
-        """Tell what the process wrote, if that is its last descriptor of it; then it is closed."""
-        copy = self._copies.at(process, descriptor)
-        if copy is None or not self._copies.is_last(process, descriptor, copy):
-            return LET
-        return self._tell(copy) or LET
-
-    def sync(self, process: int, descriptor: int) -> int:
-        """Tell what the process wrote so far, if that is whole."""
+    def close_or_sync(self, process: int, descriptor: int) -> int:
+        """Tell what the process wrote so far, if that is whole; then it is closed, or synced."""
         copy = self._copies.at(process, descriptor)
         return (copy and self._tell(copy)) or LET
 
