@@ -287,11 +287,12 @@ def _state(process: str) -> str:
 
 
 def test_nobody_else_holds_what_the_command_inherited(path: Path) -> None:
+    given, other = os.pipe()
     with subprocess.Popen(
         [*under(path, "-q"), "cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, env={**os.environ, "TEST_RUN": str(path)},
+        stderr=subprocess.PIPE, env={**os.environ, "TEST_RUN": str(path)}, pass_fds=[given, other],
     ) as running:  # fmt: skip
-        pipes = {Path(f"/proc/{running.pid}/fd/{number}").readlink() for number in (0, 1, 2)}
+        pipes = {Path(f"/proc/{running.pid}/fd/{number}").readlink() for number in (0, 1, 2, given)}
         for name in ("authlog-keep", "authlog-run"):
             process = process_named(name, path)
             folder = Path(f"/proc/{process}/fd")
@@ -299,6 +300,8 @@ def test_nobody_else_holds_what_the_command_inherited(path: Path) -> None:
             assert os.getsid(process) != os.getsid(running.pid)
             assert Path(f"/proc/{process}/cwd").readlink() == Path("/")
         running.communicate(timeout=LIMIT)
+    os.close(given)
+    os.close(other)
 
 
 def test_signals_are_as_usual_for_the_command(path: Path) -> None:
