@@ -106,11 +106,13 @@ def plain(one: Seen) -> tuple[str, ...]:
     """Return an event for programs: seq, time, kind, writer, providers, what changed."""
     event = one.event
     changed: dict[str, Change | None] = dict(event.providers)
+    shifts = (past.shift(one.before.get(name), what) for name, what in changed.items())
+    what = words.aside(event) if event.kind == "checkpoint" else "; ".join(shifts)
     return (
         str(event.seq),
         event.time.strftime("%Y-%m-%dT%H:%M:%SZ"),
         event.kind,
         clean(str(writer_of(event))),
         clean(",".join(changed)),
-        clean("; ".join(past.shift(one.before.get(name), what) for name, what in changed.items())),
+        clean(what),
     )
