@@ -21,14 +21,15 @@ Meant = Adopt | Heal | Nothing
 
 
 class Held(Struct, frozen=True):
-    """A foreign write that somebody holds: its bytes, and who wrote it.
+    """A foreign write that somebody holds: its bytes, and who wrote it, None if that isn't known.
 
-    Its base is a state from seq `after` to `before`; None is the stale window, and the newest. With
-    the `identity` of its file it is told once, whoever else looks at that file.
+    Its base is a state from seq `after` to `before`; None is the stale window, in which a read may
+    also have failed, and the newest. With the `identity` of its file it is told once, whoever else
+    looks at that file.
     """
 
     content: bytes
-    writer: Writer
+    writer: Writer | None
     after: int | None = None
     before: int | None = None
     identity: Identity | None = None
@@ -71,7 +72,7 @@ def tell(
     try:
         reading, file = _read(handle, found.content, [] if replaced else states)
     except Undecodable:
-        return None if replaced else _quarantine(handle, found.content, None)
+        return None if replaced else _quarantine(handle, found.content, None, own=False)
     past = _recall(steps, states, since, mtime, told, reading.filed)
     if past.told or past.current or (replaced and past.equal):
         return None
@@ -106,11 +107,13 @@ def tell_held(handle: Handle, tail: Tail, held: Held) -> Appended | None:
     try:
         reading, file = _read(handle, held.content, states)
     except Undecodable:
-        return _quarantine(handle, held.content, held.writer)
+        return _quarantine(handle, held.content, held.writer, own=True)
 
     def intent(current: Mapping[str, bytes]) -> Meant:
         *earlier, newest = states
-        return foreign.read_held(newest, earlier[::-1], current, reading.filed)
+        return foreign.read_held(
+            newest, earlier[::-1], current, reading.filed, may_fail=held.after is None
+        )
 
     draft = Draft(kind="heal", told=told, file=file, by=held.writer)
     return _append(handle, intent, reading, draft, own=True)
@@ -139,9 +142,9 @@ def _keep(handle: Handle, content: bytes) -> str:
     return path.name
 
 
-def _quarantine(handle: Handle, content: bytes, by: Writer | None) -> Appended:
+def _quarantine(handle: Handle, content: bytes, by: Writer | None, *, own: bool) -> Appended:
     draft = Draft(kind="quarantine", file=_keep(handle, content), by=by)
-    return handle.append(lambda state: draft, own=by is not None)
+    return handle.append(lambda state: draft, own=own)
 
 
 def _append(
