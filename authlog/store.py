@@ -336,7 +336,7 @@ class AuthLog:
         self,
         content: bytes,
         *,
-        writer: Writer,
+        writer: Writer | None,
         after: int | None = None,
         before: int | None = None,
         stat: os.stat_result | None = None,

@@ -88,7 +88,7 @@ def test_the_wheel_says_what_it_needs(wheel: zipfile.ZipFile) -> None:
     needed = {line.split(">=")[0] for line in lines if "extra ==" not in line}
     assert needed == {"msgspec", "portalocker", "platformdirs"}
     assert told["Requires-Python"] == ">=3.11"
-    assert told.get_all("Provides-Extra") == ["all", "cli", "view"]
+    assert told.get_all("Provides-Extra") == ["all", "cli", "guard", "view"]
 
 
 def test_the_licence_is_told_once(wheel: zipfile.ZipFile) -> None:

@@ -18,6 +18,7 @@ COMMANDS = {
     "head": "print the newest seq and hash, to note elsewhere",
     "compact": "erase superseded secrets, start a new segment",
     "repair": "mend a damaged log; shows a plan first",
+    "guard": "protect an auth.json from programs started in any way",
     "run": "run a command; none of its writes is lost",
     "demo": "lose logins without authlog, and none with it",
 }
@@ -26,7 +27,7 @@ GROUPS = {
     "See": ("list", "get", "history", "show", "diff", "why", "view", "watch"),
     "Change": ("set", "remove", "restore", "undo", "forget"),
     "Keep": ("verify", "head", "compact", "repair"),
-    "Protect": ("run",),
+    "Protect": ("run", "guard"),
     "Try": ("demo",),
 }
 

@@ -2,14 +2,15 @@
 
 Two and three servers on one auth.json are asked for changes at the same time (see `storm`), without
 authlog, watched, guarded and under `authlog run`. Prints, for each way, the changes acknowledged,
-those that are gone or came back when all servers are stopped, and the collisions that the guard
-reported. A server that is killed in the middle is part of every way.
+those that are gone or came back when all servers are stopped, and the writes of which the guard
+reported that they met others and may be lost. In every way servers are killed in the middle.
 """
 
 import argparse
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from authlog_tools.real_opencode import Opencode
 from tools.bench import storm
 from tools.bench.storm import Outcome
 
+_REPORTED = re.compile(r"collision: .* (\d+) of their writes may be lost")
 WAYS = ("none", "watch", "guard", "run")
 AUTHLOG = (sys.executable, "-m", "authlog_tools")
 
@@ -80,7 +82,7 @@ def measured(
         guarded = guard(path, watch=way == "watch") if way in ("watch", "guard") else None
         with guarded or contextlib.nullcontext([]) as said:
             outcome = storm.storm(opencode, rounds, servers, own=own)
-        return outcome, sum("collision" in line for line in said)
+        return outcome, sum(int(found[1]) for line in said if (found := _REPORTED.search(line)))
 
 
 @contextlib.contextmanager

@@ -1,0 +1,72 @@
+"""A file that was auth.json and has writers in it: what they do there, as far as it is seen."""
+
+import os
+import time
+from typing import NamedTuple
+
+import msgspec
+
+from authlog_tools.guarding.leased import Leased
+
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class Reading(NamedTuple):
+    """What a file held at a moment, and what it was then."""
+
+    content: bytes
+    stat: os.stat_result
+
+
+class Replaced:
+    """What is seen of writers in a file of their own.
+
+    Each whole content that is met is kept: of writers that share the file, each left one.
+    """
+
+    def __init__(self, file: Leased, watch: int, *, in_place: bool) -> None:
+        self.file = file
+        self.watch = watch
+        self.in_place = in_place
+        self.closes = 0
+        self.let_in = self.changed = self.tried = time.monotonic()
+        self._last = file.content
+        self._readings: list[Reading] = []
+        self._distinct = 0
+
+    def look(self) -> bool:
+        """Read it, and keep what is new; return whether it has changed."""
+        content = self.file.read()
+        if content == self._last:
+            return False
+        self.changed = time.monotonic()
+        self._last = content
+        if _is_object(content):
+            self._readings.append(Reading(content, os.fstat(self.file.descriptor)))
+            self._distinct += 1
+        return True
+
+    def take(self, *, closed: bool) -> list[Reading]:
+        """Return what is to be told now; what the one writer left, or all that several left."""
+        taken, self._readings = self._readings, []
+        if closed:
+            stat = os.fstat(self.file.descriptor)
+            if self._last != self.file.content:
+                if taken and taken[-1].content == self._last:
+                    taken.pop()
+                taken.append(Reading(self._last, stat))
+        return taken if self.closes != 1 else taken[-1:]
+
+    @property
+    def unseen(self) -> int:
+        """How many writes may have been overwritten before anybody saw them."""
+        return max(0, self.closes - self._distinct) if self.closes > 1 else 0
+
+
+def _is_object(content: bytes) -> bool:
+    """Whether it is a whole JSON object; a half-written one is not."""
+    try:
+        _OBJECT.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return True
