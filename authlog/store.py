@@ -321,7 +321,7 @@ class AuthLog:
 
     def materialize(
         self, *, ready: Callable[[Path], None] | None = None, timeout: float | None = None
-    ) -> None:
+    ) -> Event | None:
         """Rebuild auth.json in a new file, also if it shows the newest state already: a program
         that has the old one open writes into that.
 
@@ -330,7 +330,8 @@ class AuthLog:
 
         Raises: as `adopt`.
         """
-        changing.told(self._handle, ready or (lambda path: None), timeout)
+        told = changing.told(self._handle, ready or (lambda path: None), timeout)
+        return told[-1] if told else None
 
     def tell(
         self,

@@ -69,3 +69,22 @@ def _has_listeners() -> bool:
 
 
 listeners = pytest.mark.skipif(not _has_listeners(), reason="needs seccomp notifications")
+
+
+def _has_leases() -> bool:
+    if sys.platform != "linux":
+        return False
+    import signal
+
+    from authlog_tools.guarding import kernel
+
+    with tempfile.NamedTemporaryFile() as file:
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGIO})
+        try:
+            return kernel.has_leases(Path(file.name))
+        finally:
+            signal.sigtimedwait({signal.SIGIO}, 0)
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
+leases = pytest.mark.skipif(not _has_leases(), reason="needs file leases")

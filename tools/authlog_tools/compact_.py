@@ -19,6 +19,7 @@ import msgspec
 from authlog import Compaction
 from authlog_tools import asking, progress, tables, terminal, words
 from authlog_tools.failures import Failure
+from authlog_tools.guarding import left
 from authlog_tools.opened import open_log
 from authlog_tools.times import duration
 
@@ -51,6 +52,7 @@ def run(options: argparse.Namespace) -> int:
             print(terminal.fitted(_sentence(planned), sys.stderr), file=sys.stderr)
         if not asking.agreed(options, "compact", "There is no way back to them. Go on?"):
             return 1
+    left.clear(log)
     with progress.shown(options, "compacting") as tell:
         done = log.compact(retain=retain, drop_history=options.drop_history, progress=tell)
     _tell(done, options, retain)

@@ -11,6 +11,7 @@ import argparse
 import json
 
 from authlog_tools import asking
+from authlog_tools.guarding import left
 from authlog_tools.opened import absent, open_log, settled
 from authlog_tools.tables import event_object
 
@@ -29,6 +30,7 @@ def run(options: argparse.Namespace) -> int:
     question = f"Remove {options.provider} and destroy all its secrets? There is no way back."
     if not asking.agreed(options, options.provider, question):
         return 1
+    left.clear(log)
     event = settled(log, lambda: log.forget(options.provider))
     if options.json:
         print(json.dumps(event_object(event) if event else None))

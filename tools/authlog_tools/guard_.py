@@ -31,7 +31,7 @@ import msgspec
 from authlog import AuthLog
 from authlog_tools import words
 from authlog_tools.failures import Failure
-from authlog_tools.guarding import holder, watching
+from authlog_tools.guarding import holder, left, watching
 from authlog_tools.guarding.holder import Holder, Status
 from authlog_tools.guarding.places import Places
 from authlog_tools.guarding.report import Report
@@ -98,8 +98,10 @@ def _guard(log: AuthLog, places: Places, options: argparse.Namespace) -> int:
     by_leases = not options.watch and _has_leases(log.path)
     how = "by leases" if by_leases else watching.how()
     status = Status(os.getpid(), time.time(), how)
-    lock.say(status)
-    report.note(f"guarding {log.path} {how}: {_not_promised(by_leases)}", quiet=options.quiet)
+
+    def begun() -> None:
+        lock.say(status)
+        report.note(f"guarding {log.path} {how}: {_not_promised(by_leases)}", quiet=options.quiet)
 
     def is_over() -> bool:
         nonlocal status
@@ -110,20 +112,27 @@ def _guard(log: AuthLog, places: Places, options: argparse.Namespace) -> int:
         return stop.is_over()
 
     if by_leases:
-        _by_leases(log, places, report, is_over)
+        _by_leases(log, places, report, lock, is_over, begun)
     else:
-        watching.watch(log, report, is_over)
+        watching.watch(log, report, is_over, begun)
     with contextlib.suppress(OSError):
         log.adopt()
     return stop.code
 
 
-def _by_leases(log: AuthLog, places: Places, report: Report, is_over: Callable[[], bool]) -> None:
+def _by_leases(
+    log: AuthLog,
+    places: Places,
+    report: Report,
+    lock: Holder,
+    is_over: Callable[[], bool],
+    begun: Callable[[], None],
+) -> None:
     from authlog_tools.guarding import leases
 
-    leases.tell_left(log, places, report)
+    left.tell(log, places, report)
     try:
-        leases.guard(log, places, report, is_over)
+        leases.guard(log, places, report, lock, is_over, begun)
     except (EOFError, BrokenPipeError):
         happened = "the process that tells what was written has died"
         raise Failure(str(log.path), happened, "start authlog guard again", code=6) from None

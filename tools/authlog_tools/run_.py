@@ -15,6 +15,7 @@ import os
 import shlex
 import shutil
 import sys
+import time
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,6 +24,8 @@ from authlog_tools.failures import Failure
 from authlog_tools.opened import open_log
 
 INSIDE = "AUTHLOG_RUN"  # in the command's environment: the snapshot that it is protected for
+
+BEGINS = 5.0  # s that a guard may take until it works
 
 NOT_FOUND, NOT_RUNNABLE, IMPOSSIBLE = 127, 126, 5  # exit codes; the first two as shells have them
 
@@ -139,6 +142,12 @@ def _guard(path: Path) -> None:
     command += ["--while", str(os.getpid())]
     shell = f"exec {shlex.join(command)} </dev/null >/dev/null 2>&1 &"
     subprocess.run(["/bin/sh", "-c", shell], check=True, start_new_session=True)
+    from authlog_tools.guarding import holder
+    from authlog_tools.guarding.places import Places
+
+    end = time.monotonic() + BEGINS
+    while holder.status(Places(path).lock) is None and time.monotonic() < end:
+        time.sleep(0.01)
 
 
 def _become(program: str, command: list[str]) -> NoReturn:

@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from random import Random
 
@@ -82,7 +82,12 @@ def measured(
         guarded = guard(path, watch=way == "watch") if way in ("watch", "guard") else None
         with guarded or contextlib.nullcontext([]) as said:
             outcome = storm.storm(opencode, rounds, servers, own=own)
-        return outcome, sum(int(found[1]) for line in said if (found := _REPORTED.search(line)))
+        return outcome, reported(said)
+
+
+def reported(said: Iterable[str]) -> int:
+    """Return of how many writes a guard said that they may be lost."""
+    return sum(int(found[1]) for line in said if (found := _REPORTED.search(line)))
 
 
 @contextlib.contextmanager

@@ -55,6 +55,11 @@ class Gate:
         signal.sigtimedwait({signal.SIGIO}, timeout)
 
     @property
+    def stands(self) -> bool:
+        """Whether auth.json is leased."""
+        return any(file.is_at(self._path) for file in self._files.values())
+
+    @property
     def has_writers(self) -> bool:
         """Whether somebody has a file open that was replaced."""
         return bool(self._replaced)
@@ -142,10 +147,22 @@ class Gate:
             self._look()
         elif watch == self._folder:
             if name == os.fsencode(self._path.name):
+                if events & CLOSE_WRITE:
+                    self._wrote_before()
                 self._look()
         elif (replaced := self._replaced.get(watch)) is not None:
             replaced.closes += bool(events & CLOSE_WRITE)
             replaced.look()
+
+    def _wrote_before(self) -> None:
+        """Report a write into auth.json itself: it was there before we had the lease.
+
+        That is a moment after another authlog has published; two writes in it look like one.
+        """
+        self._report.collision(
+            f"programs wrote into {self._path} before it was leased, 1 of their writes may be lost",
+            1,
+        )
 
     def _look(self) -> None:
         """See which file stands in auth.json's place."""

@@ -6,7 +6,6 @@ What the holder says of itself stands in it, for `authlog guard --status`.
 
 import contextlib
 import os
-import time
 from pathlib import Path
 
 import msgspec
@@ -37,10 +36,9 @@ class Holder:
         """Take it if nobody has it."""
         return _lock(self._fd)
 
-    def wait(self) -> None:
-        """Return when it is ours."""
-        while not self.take():
-            time.sleep(STAND_BY)
+    def close(self) -> None:
+        """Give it up."""
+        os.close(self._fd)
 
     def say(self, status: Status) -> None:
         """Say how it stands."""

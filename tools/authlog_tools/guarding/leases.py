@@ -8,6 +8,7 @@ from collections.abc import Callable
 import authlog
 from authlog_tools.guarding import messages, teller
 from authlog_tools.guarding.gate import Gate
+from authlog_tools.guarding.holder import Holder
 from authlog_tools.guarding.places import Places
 from authlog_tools.guarding.report import Report
 
@@ -15,32 +16,29 @@ TICK = 0.2  # s between two looks whether to end, while nothing happens
 LAST = 1.0  # s for which writers that are in a file are waited for at the end
 
 
-def tell_left(log: authlog.AuthLog, places: Places, report: Report) -> None:
-    """Tell what was written into files that a guard before had replaced, and remove these."""
-    for path, was in places.left():
-        found = path.stat()
-        if found.st_ino == was.inode and found.st_mtime_ns != was.mtime:
-            event = log.tell(path.read_bytes(), writer=None, stat=found)
-            if event is not None:
-                report.told += 1
-                report.say(f"left by another guard: event {event.seq}, {event.kind}")
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
-
-
 def guard(
-    log: authlog.AuthLog, places: Places, report: Report, is_over: Callable[[], bool]
+    log: authlog.AuthLog,
+    places: Places,
+    report: Report,
+    lock: Holder,
+    is_over: Callable[[], bool],
+    begun: Callable[[], None],
 ) -> None:
     """Do it until it `is_over`, which is asked a few times a second; SIGIO must be blocked.
+
+    `begun` is called when nobody can write any more without our knowing.
 
     Raises:
         EOFError, BrokenPipeError: the teller has died.
 
     """
-    process, to_teller = teller.start(log, places, report)
+    process, to_teller = teller.start(log, places, report, lock)
     gate = Gate(places, to_teller, report)
     try:
         to_teller.send(messages.Rebuild())
+        while not gate.stands and not is_over():
+            gate.wait(TICK)
+        begun()
         while not is_over():
             gate.wait(TICK)
         end = time.monotonic() + LAST

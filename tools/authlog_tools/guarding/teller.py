@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import authlog
 from authlog_tools.guarding import kernel, messages
+from authlog_tools.guarding.holder import Holder
 from authlog_tools.guarding.leased import Leased
 from authlog_tools.guarding.messages import Made, Rebuild, Sync, ToGate, Told, ToTeller, Wrote
 from authlog_tools.guarding.places import Places
@@ -19,14 +20,20 @@ AGAIN = 1.0  # s after which is tried again what could not be told
 REMEMBERED = 1000  # files of auth.json of which is known what they showed
 
 
-def start(log: authlog.AuthLog, places: Places, report: Report) -> tuple[int, ToTeller]:
-    """Start a teller; return its process and the gate's end of the way to it."""
+def start(
+    log: authlog.AuthLog, places: Places, report: Report, lock: Holder
+) -> tuple[int, ToTeller]:
+    """Start a teller; return its process and the gate's end of the way to it.
+
+    It leaves the guard's lock to the gate: another may take over while it tells the last.
+    """
     down, up, downs, ups = messages.pair()
     gate = os.getpid()
     process = os.fork()
     if process == 0:
         down.close()
         up.close()
+        lock.close()
         _live(Teller(log, places, report, ToGate(downs, ups), gate))
     downs.close()
     ups.close()
@@ -79,8 +86,10 @@ class Teller:
                 case Wrote():
                     self._tell(message)
                 case Rebuild():
-                    self._log.materialize(ready=self._ready)
+                    event = self._log.materialize(ready=self._ready)
                     self._published(self._log.seq())
+                    if event is not None:
+                        self._say(event)
                 case Sync():
                     self._owes = True
         except authlog.NotMaterialized as error:
@@ -109,6 +118,9 @@ class Teller:
             self._report.say("a program wrote what is there already")
             return
         self._published(event.seq)
+        self._say(event)
+
+    def _say(self, event: authlog.Event) -> None:
         self._gate.send(Told())
         names = ", ".join(clean(name) for name in event.providers)
         self._report.say(f"a program wrote: event {event.seq}, {event.kind} {names}")

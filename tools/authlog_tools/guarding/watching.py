@@ -16,9 +16,12 @@ LOOK = 0.05  # s between two looks where nothing tells that a file has changed
 ANYWAY = 200  # ms after which is looked though nothing was told
 
 
-def watch(log: authlog.AuthLog, report: Report, is_over: Callable[[], bool]) -> None:
-    """Tell what other programs write until it `is_over`."""
+def watch(
+    log: authlog.AuthLog, report: Report, is_over: Callable[[], bool], begun: Callable[[], None]
+) -> None:
+    """Tell what other programs write until it `is_over`; `begun` is called when it is watched."""
     wait = _waiting(log.path)
+    begun()
     while not is_over():
         try:
             event = log.adopt()
