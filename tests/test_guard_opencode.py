@@ -42,7 +42,7 @@ def test_under_run_a_storm_loses_nothing(tmp_path: Path) -> None:
     log.change(storm.UNKNOWN)
     under = ("-m", "authlog_tools", "run", "-q", "--path", str(plain.auth_json), "--")
     opencode = Opencode(program, tmp_path, (sys.executable, *under))
-    outcome = storm.storm(opencode, storm.planned(Random(7), 3, 60, kill=True), 3, own=log)
+    outcome = storm.storm(opencode, storm.planned(Random(7), 3, 60, kill=True, rest=1), 3, own=log)
     assert outcome.acknowledged > 60
     assert outcome.lost == ()
     assert storm.unknown_entries(plain.auth_json) == storm.UNKNOWN

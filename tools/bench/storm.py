@@ -20,6 +20,7 @@ from authlog import ApiKey, AuthLog
 from authlog_tools.real_opencode import Opencode, Server
 
 BURST = 4  # requests at once to one server
+REST = 8  # rounds: a guard shows a login some ms after the program that stored it has gone on
 FILED = 20  # logins in the file: then as many are removed as are stored
 OWN = 5  # logins that authlog's own writer changes
 UNKNOWN: dict[str, dict[str, object]] = {  # what opencode doesn't understand and rewrites away
@@ -54,11 +55,14 @@ class Outcome(Struct, frozen=True):
     seconds: float
 
 
-def planned(random: Random, servers: int, changes: int, *, kill: bool) -> Iterator[Round]:
+def planned(
+    random: Random, servers: int, changes: int, *, kill: bool, rest: int = REST
+) -> Iterator[Round]:
     """Yield rounds with that many changes in all; a login is stored once and removed at most once,
-    some rounds after it was stored.
+    `rest` rounds after it was stored or later.
     """
     stored: list[str] = []
+    resting: list[list[str]] = [[] for _ in range(rest)]
     made = number = 0
     while made < changes:
         number += 1
@@ -75,8 +79,8 @@ def planned(random: Random, servers: int, changes: int, *, kill: bool) -> Iterat
         made += len(requests)
         killed = requests[0].server if kill and random.random() < 0.02 else None
         yield Round(tuple(requests), killed)
-        if killed is None:
-            stored += [request.provider for request in requests if request.key is not None]
+        resting.append([one.provider for one in requests if one.key is not None and killed is None])
+        stored += resting.pop(0)
 
 
 def storm(

@@ -1,5 +1,6 @@
 """A file that was auth.json and has writers in it: what they do there, as far as it is seen."""
 
+import json
 import os
 import time
 from typing import NamedTuple
@@ -33,6 +34,7 @@ class Replaced:
         self._last = file.content
         self._readings: list[Reading] = []
         self._distinct = 0
+        self._whole = file.content.rstrip()
 
     def look(self) -> bool:
         """Read it, and keep what is new; return whether it has changed."""
@@ -40,9 +42,11 @@ class Replaced:
         if content == self._last:
             return False
         self.changed = time.monotonic()
-        self._last = content
-        if _is_object(content):
-            self._readings.append(Reading(content, os.fstat(self.file.descriptor)))
+        was, self._last = self._last, content
+        whole = content if _is_object(content) else _without_leftover(content, was)
+        if whole is not None and whole.rstrip() != self._whole:
+            self._whole = whole.rstrip()  # the same is met again when it is cut behind the object
+            self._readings.append(Reading(whole, os.fstat(self.file.descriptor)))
             self._distinct += 1
         return True
 
@@ -61,6 +65,16 @@ class Replaced:
     def unseen(self) -> int:
         """How many writes may have been overwritten before anybody saw them."""
         return max(0, self.closes - self._distinct) if self.closes > 1 else 0
+
+
+def _without_leftover(content: bytes, was: bytes) -> bytes | None:
+    """Return the object that was written over a longer content and is yet to be cut behind."""
+    try:
+        text = content.decode()
+        end = len(text[: json.JSONDecoder().raw_decode(text)[1]].encode())
+    except (ValueError, RecursionError):
+        return None
+    return content[:end] if content[end:] == was[end:] else None
 
 
 def _is_object(content: bytes) -> bool:
