@@ -151,6 +151,8 @@ def held(
         ("written from memory", {"c": C}, [{"a": A, "b": B}], {"c": C}),
         ("renamed, or never seen", {"a": A, "c": C}, [{"a": A}, {"a": A, "b": B}], {"c": C}),
         ("an unknown type rewritten away", {"a": B}, [{"a": A, "f": FUTURE}], {"a": B}),
+        ("one of two gone, nobody knows which", {"a": A, "c": C},
+         [{"a": A, "x": B}, {"a": A, "b": B}], {"c": C}),
     ],
 )  # fmt: skip
 def test_the_table_of_what_is_held(

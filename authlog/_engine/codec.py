@@ -90,7 +90,13 @@ each gap, behind the newest seq that was ever published and chained to the newes
 beyond a gap the state of a segment is unknown until its next checkpoint; `before` in the mark stays
 the file at next.json also where a publish keeps auth.json; a secret is erased only when no file
 shows a state that its segment alone knows; where auth.json shows the last event before a
-checkpoint, `shown` in the mark goes on to the checkpoint.
+checkpoint, `shown` in the mark goes on to the checkpoint. Of a foreign write that is held (by who
+gave its writer a file of its own) it is known that it is one write, looked at once: then a tie goes
+to the newest state, an earlier state that equals it counts only if no newer one explains it by
+removals alone, a removal beside a change is meant if every state that the writer can have read had
+what it removed, and one that changes nothing costs no event. Behind a whole object, the bytes of a
+longer older file are no part of it. A guard has a folder of its own beside the segments, `guard/`:
+its lock, and files that were or are to be auth.json.
 """
 
 import re

@@ -426,6 +426,46 @@ PLANTED = [
         "if False:",
         "test_repair.py -k before_it_moved_the_mark",
     ),
+    Planted(
+        "a-failed-read-removes-all",
+        "an empty object in the place of several logins may be a failed read",
+        "_engine/foreign.py",
+        " or (may_fail and not entries and len(newest.entries) > 1)",
+        "",
+        "test_foreign.py -k empty_object",
+    ),
+    Planted(
+        "a-logout-reads-as-stale",
+        "of what is held, an equal older state counts only if no newer one explains it by removals",
+        "_engine/foreign.py",
+        "if not one.changed and one.base.seq > max(equal)]",
+        "if False]",
+        "test_foreign.py -k table_of_what_is_held",
+    ),
+    Planted(
+        "remove-what-was-never-seen",
+        "a removal beside a change is meant only if every base had what it removes",
+        "_engine/foreign.py",
+        "if known and all(name in one.removed for one in differences)",
+        "if known",
+        "test_foreign.py -k held",
+    ),
+    Planted(
+        "tell-what-is-held-twice",
+        "a file that is held is told once, whoever looks at it",
+        "_engine/telling.py",
+        "    if told is not None and _was_told(steps, told):\n        return None\n",
+        "",
+        "test_telling.py -k by_its_stat",
+    ),
+    Planted(
+        "take-the-leftover-for-damage",
+        "bytes of a longer older file behind a whole object are no part of it",
+        "_engine/foreign.py",
+        "                if older[len(written) :] == rest:\n",
+        "                if False:\n",
+        "test_foreign.py -k longer_older",
+    ),
 ]
 
 
