@@ -192,6 +192,16 @@ def test_what_happened_while_nobody_watched_is_told_at_the_start(
     assert guard.end() == 0
 
 
+def test_where_there_is_no_file_yet_the_first_write_is_told(
+    path: Path, start: Callable[..., Guard], how: tuple[str, ...]
+) -> None:
+    guard = start(*how)
+    rewrite("in_place", path, "b")
+    guard.told("b")
+    assert guard.end() == 0
+    assert AuthLog(path).get("b") == KEY
+
+
 @needs.leases
 def test_what_a_killed_guard_left_is_told_by_the_next(path: Path, log: AuthLog) -> None:
     """A file that was replaced and written to, and one that was only prepared."""

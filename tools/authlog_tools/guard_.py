@@ -94,7 +94,7 @@ def _guard(log: AuthLog, places: Places, options: argparse.Namespace) -> int:
         while not lock.take():
             if stop.event.wait(holder.STAND_BY) or stop.is_over():
                 return stop.code
-    log.adopt()
+    log.materialize()  # what was written before is told, and there is a file to guard
     by_leases = not options.watch and _has_leases(log.path)
     how = "by leases" if by_leases else watching.how()
     status = Status(os.getpid(), time.time(), how)
