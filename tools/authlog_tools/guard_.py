@@ -95,7 +95,7 @@ def _guard(log: AuthLog, places: Places, options: argparse.Namespace) -> int:
             if stop.event.wait(holder.STAND_BY) or stop.is_over():
                 return stop.code
     log.materialize()  # what was written before is told, and there is a file to guard
-    by_leases = not options.watch and _has_leases(log.path)
+    by_leases = not options.watch and _has_leases(places)
     how = "by leases" if by_leases else watching.how()
     status = Status(os.getpid(), time.time(), how)
 
@@ -138,14 +138,14 @@ def _by_leases(
         raise Failure(str(log.path), happened, "start authlog guard again", code=6) from None
 
 
-def _has_leases(path: Path) -> bool:
-    """Whether a lease on the file holds up who writes: also through another mount, it is tried."""
-    if sys.platform != "linux" or not path.exists():
+def _has_leases(places: Places) -> bool:
+    """Whether a lease on the file holds up who writes, and another can take its place: tried."""
+    if sys.platform != "linux":
         return False
     from authlog_tools.guarding import kernel
 
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGIO})  # by which leases announce writers
-    return kernel.has_leases(path)
+    return kernel.can_exchange(places.folder) and kernel.has_leases(places.snapshot)
 
 
 def _not_promised(by_leases: bool) -> str:

@@ -109,31 +109,35 @@ class Gate:
     def _give(self, file: Leased) -> None:
         """Give a file to those who wait for it, after another has taken its place."""
         try:
-            in_place = file.is_at(self._path) and not self._swap(file)
+            if file.is_at(self._path):
+                self._swap(file)
             watch = self._inotify.file(file.descriptor, MODIFY | CLOSE_WRITE)
         finally:
             file.release()
         del self._files[file.was.inode]
-        self._replaced[watch] = Replaced(file, watch, in_place=in_place)
+        self._replaced[watch] = Replaced(file, watch)
 
-    def _swap(self, file: Leased) -> bool:
-        """Put the spare in the file's place; False if it stays auth.json."""
+    def _swap(self, file: Leased) -> None:
+        """Put the spare in the file's place."""
         place = self._places.replaced(file.was)
         try:
             spare, file.spare = file.spare or file.copied(place, os.getpid()), None
             kernel.exchange(os.fsencode(place), os.fsencode(self._path))
         except OSError as error:
-            self._report.warn(f"a writer writes in place: {error.strerror}", "see authlog doctor")
-            return False
+            self._report.collision(
+                f"no file could take the place of {self._path} ({error.strerror}), "
+                "1 of their writes may be lost",
+                1,
+            )
+            return
         if not file.is_at(place):
             # Another authlog has published in between: what it made is newer.
             kernel.exchange(os.fsencode(place), os.fsencode(self._path))
             self._files[spare.was.inode] = spare
-            return True
+            return
         file.path, spare.path = place, self._path
         self._files[spare.was.inode] = spare
         self._teller.send(Sync())
-        return True
 
     # What happens
 
@@ -188,7 +192,7 @@ class Gate:
             return  # the next event tells
         if not file.leased:
             watch = self._inotify.file(file.descriptor, MODIFY | CLOSE_WRITE)
-            self._replaced[watch] = Replaced(file, watch, in_place=True)
+            self._replaced[watch] = Replaced(file, watch)
             self._teller.send(Rebuild())
             return
         self._files[file.was.inode] = file

@@ -16,7 +16,7 @@ from pathlib import Path
 
 MODIFY, ATTRIB, CLOSE_WRITE = 0x2, 0x4, 0x8
 MOVED_FROM, MOVED_TO, CREATE, DELETE = 0x40, 0x80, 0x100, 0x200
-OVERFLOW, IGNORED = 0x4000, 0x8000
+OVERFLOW = 0x4000
 
 _ONLYDIR = 0x01000000
 _EXCHANGE = 2
@@ -72,6 +72,21 @@ def announce(descriptor: int) -> None:
     """Have SIGIO say that something can be read there; reading does not wait then."""
     fcntl.fcntl(descriptor, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(descriptor, fcntl.F_SETFL, os.O_NONBLOCK | os.O_ASYNC)
+
+
+def can_exchange(folder: Path) -> bool:
+    """Whether two files of that folder can take each other's place: it is tried."""
+    pair = [folder / f"exchange-{name}" for name in ("one", "other")]
+    try:
+        for path in pair:
+            path.touch(0o600)
+        exchange(*map(os.fsencode, pair))
+    except OSError:
+        return False
+    finally:
+        for path in pair:
+            path.unlink(missing_ok=True)
+    return True
 
 
 class Inotify:

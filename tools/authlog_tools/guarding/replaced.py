@@ -25,12 +25,11 @@ class Replaced:
     Each whole content that is met is kept: of writers that share the file, each left one.
     """
 
-    def __init__(self, file: Leased, watch: int, *, in_place: bool) -> None:
+    def __init__(self, file: Leased, watch: int) -> None:
         self.file = file
         self.watch = watch
-        self.in_place = in_place
         self.closes = 0
-        self.let_in = self.changed = self.tried = time.monotonic()
+        self.changed = self.tried = time.monotonic()
         self._last = file.content
         self._readings: list[Reading] = []
         self._distinct = 0

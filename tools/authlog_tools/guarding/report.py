@@ -2,7 +2,6 @@
 
 import contextlib
 import sys
-import threading
 import time
 
 from authlog_tools import failures
@@ -13,11 +12,9 @@ class Report:
 
     def __init__(self, *, verbose: bool) -> None:
         self._verbose = verbose
-        self._lock = threading.Lock()
         self.told = 0
         self.collisions = 0
         self.unseen = 0
-        self.changed = threading.Event()
 
     def note(self, text: str, *, quiet: bool) -> None:
         """Say what is done from now on, unless only what is asked for is to be said."""
@@ -40,10 +37,8 @@ class Report:
 
     def collision(self, text: str, unseen: int) -> None:
         """Say that writers met in one file, and how many of their writes may be lost."""
-        with self._lock:
-            self.collisions += 1
-            self.unseen += unseen
-        self.changed.set()
+        self.collisions += 1
+        self.unseen += unseen
         self.warn(
             f"collision: {text}",
             "authlog history shows what arrived; log in again to what is missing",
