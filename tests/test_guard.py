@@ -173,12 +173,9 @@ def test_a_file_that_vanishes_comes_back(
     path: Path, log: AuthLog, start: Callable[..., Guard], how: tuple[str, ...]
 ) -> None:
     guard = start(*how)
-    before = path.stat().st_ino
     path.unlink()
-    rewrite("storm", path.with_name("other.json"), "x", 1)
     while not path.exists():
         os.sched_yield()
-    assert path.stat().st_ino != before
     assert on_disk(path) == ["a"]
     assert guard.end() == 0
 
