@@ -346,11 +346,12 @@ class AuthLog:
         """Tell a write of a program that doesn't know authlog, held by a caller who watched it.
 
         `content` is all that the program wrote, in a file of its own, and `writer` is the program,
-        None if that isn't known. It had read a state from seq `after` to `before`: by default one
-        of the last 5 seconds, or nothing, if its read failed: then `{}` removes nothing. With the
-        `stat` of its file it is told once, also if others find that file. Returns the event,
-        `adopt`, or `quarantine` if it is not a JSON object; None if nothing is to be changed.
-        `ready` is called with the new auth.json of that event, as by `materialize`.
+        None if that isn't known. It had read a state from seq `after` to `before`, by whoever
+        watched it and tells each write once; by default one of the last 5 seconds, and what could
+        be two things takes no login away. With the `stat` of its file it is told once, also if
+        others find that file. Returns the event, `adopt`, or `quarantine` if it is not a JSON
+        object; None if nothing is to be changed. `ready` is called with the new auth.json of that
+        event, as by `materialize`.
 
         Raises: as `set`.
         """

@@ -123,13 +123,11 @@ def test_a_file_is_told_by_its_identity_too() -> None:
     assert foreign.told(Found((1, 2, 2), b"{}"), "01" * 16) not in marks
 
 
-def held(
-    found: Entries, *states: Entries, current: Entries | None = None, may_fail: bool = False
-) -> Adopt | Nothing:
+def held(found: Entries, *states: Entries, current: Entries | None = None) -> Adopt | Nothing:
     """Return what was meant by a writer who had read one of the states, oldest first."""
     *earlier, newest = [shown(seq, entries) for seq, entries in enumerate(states, 1)]
     now = newest.entries if current is None else raws(current)
-    return read_held(newest, earlier[::-1], now, raws(found), may_fail=may_fail)
+    return read_held(newest, earlier[::-1], now, raws(found))
 
 
 @pytest.mark.parametrize(
@@ -169,11 +167,6 @@ def test_the_table_of_what_is_held(
 
 def test_what_is_held_and_true_already_changes_nothing() -> None:
     assert held({"a": A}, {"a": A, "b": B}, current={"a": A}) == Nothing()
-
-
-def test_an_empty_object_in_the_place_of_several_logins_may_be_a_failed_read() -> None:
-    assert held({}, {"a": A, "b": B}, may_fail=True) == Nothing()
-    assert held({}, {"a": A}, may_fail=True) == Adopt(1, {"a": None})
 
 
 class Simulated(Struct):

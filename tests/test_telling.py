@@ -232,7 +232,17 @@ def test_without_bounds_a_held_write_counts_from_a_state_of_the_last_seconds(pat
         event = log.tell(written({"a": "k", "b": "k"}), writer=OPENCODE)
         assert event is not None  # nobody holds what was replaced six seconds ago: it is meant
         assert (event.base, set(event.providers)) == (3, {"b"})
-        assert log.tell(written({"a": "k", "b": "2"}), writer=OPENCODE) is None  # stale, unchanged
+
+
+def test_what_nobody_watched_takes_no_login_away_on_a_tie(path: Path) -> None:
+    """The same write held twice, in another file, and a login in between."""
+    log = AuthLog(path)
+    log.set("a", KEY)
+    assert log.tell(written({"a": "k", "b": "2"}), writer=None) is not None
+    log.set("c", KEY)
+    assert log.tell(written({"a": "k", "b": "2"}), writer=None) is None
+    assert log.tell(b"{}", writer=None) is None
+    assert set(log.all()) == {"a", "b", "c"}
 
 
 def test_bounds_that_name_no_known_state_mean_the_newest(path: Path) -> None:
@@ -260,7 +270,7 @@ def test_what_is_left_of_a_longer_file_is_kept_and_the_whole_object_before_it_to
     log.change({"a": KEY, "b": ApiKey("k" * 40)})
     older = path.read_bytes()
     cut = written({"a": "k"})
-    event = log.tell(cut + older[len(cut) :], writer=OPENCODE)
+    event = log.tell(cut + older[len(cut) :], writer=OPENCODE, after=2)
     assert event is not None and event.file is not None
     assert (event.kind, event.providers) == ("adopt", {"b": None})
     assert Path(f"{path}.log", "quarantine", event.file).read_bytes() == cut + older[len(cut) :]

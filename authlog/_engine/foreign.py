@@ -90,18 +90,15 @@ def read_held(
     earlier: Sequence[Shown],
     current: Mapping[str, bytes],
     entries: Mapping[str, bytes],
-    *,
-    may_fail: bool,
 ) -> Adopt | Nothing:
-    """Return what the writer of `entries` meant, who had read `newest` or one of the `earlier`;
-    or, if its read `may_fail`, nothing: then `{}` in the place of several logins means nothing.
+    """Return what the writer of `entries` meant, who had read `newest` or one of the `earlier`.
 
     An earlier state that equals the entries is what a stale writer without a change leaves, and
     what remains after a logout: if a newer state explains them by removals alone, it was a logout.
     A removal beside a change is meant if the writer must have seen what it removed.
     """
     differences = [_difference(base, entries) for base in (newest, *earlier)]
-    if not differences[0].count or (may_fail and not entries and len(newest.entries) > 1):
+    if not differences[0].count:
         return Nothing()
     readings = [one for one in differences if one.count]
     if equal := [one.base.seq for one in differences if not one.count]:

@@ -23,8 +23,9 @@ Meant = Adopt | Heal | Nothing
 class Held(Struct, frozen=True):
     """A foreign write that somebody holds: its bytes, and who wrote it, None if that isn't known.
 
-    Its base is a state from seq `after` to `before`; None is the stale window, in which a read may
-    also have failed, and the newest. With the `identity` of its file it is told once, whoever else
+    Its base is a state from seq `after` to `before`: whoever knows `after` has watched the writer,
+    and holds each write once. None is the stale window, and what it meant is read as from a file
+    that was found; and the newest. With the `identity` of its file it is told once, whoever else
     looks at that file.
     """
 
@@ -95,7 +96,8 @@ def tell_held(handle: Handle, tail: Tail, held: Held) -> Appended | None:
     if held.identity is not None:
         told = foreign.told(Found(held.identity, held.content), tail.id)
     last = tail.seq if held.before is None else min(held.before, tail.seq)
-    since = _stale(handle.world.now_ns())
+    mtime = held.identity[1] if held.identity else handle.world.now_ns()
+    since = _stale(mtime)
     steps = history.recent(handle, tail, min(held.after or last, last), since)
     if told is not None and _was_told(steps, told):
         return None
@@ -111,9 +113,10 @@ def tell_held(handle: Handle, tail: Tail, held: Held) -> Appended | None:
 
     def intent(current: Mapping[str, bytes]) -> Meant:
         *earlier, newest = states
-        return foreign.read_held(
-            newest, earlier[::-1], current, reading.filed, may_fail=held.after is None
-        )
+        if held.after is not None:
+            return foreign.read_held(newest, earlier[::-1], current, reading.filed)
+        meant = foreign.read_intent(newest, earlier[::-1], current, reading.filed, mtime)
+        return Nothing() if isinstance(meant, Heal) else meant
 
     draft = Draft(kind="heal", told=told, file=file, by=held.writer)
     return _append(handle, intent, reading, draft, own=True)

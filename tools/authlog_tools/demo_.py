@@ -9,7 +9,8 @@ import argparse
 import json
 import multiprocessing
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -53,18 +54,13 @@ def _race(write: Callable[[Path, int], Stored], path: Path, processes: int) -> S
     """Return what the processes stored, all of them at the same time."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(processes, _ready, (context.Barrier(processes),)) as pool:
-        parts = pool.starmap(_at_once, [(write, path, n) for n in range(processes)], chunksize=1)
+        parts = pool.starmap(write, [(path, n) for n in range(processes)], chunksize=1)
     return [login for part in parts for login in part]
 
 
 def _ready(barrier: Barrier) -> None:
     """Keep the barrier of this process's pool: it can be given at the start only."""
     _begin.append(barrier)
-
-
-def _at_once(write: Callable[[Path, int], Stored], path: Path, number: int) -> Stored:
-    _begin[0].wait()
-    return write(path, number)
 
 
 def _as_opencode_does(path: Path, number: int) -> Stored:
@@ -75,6 +71,7 @@ def _as_opencode_does(path: Path, number: int) -> Stored:
         except (OSError, ValueError):
             entries = {}  # a failed read counts as "no logins" there
         entries[name] = {"type": "api", "key": key}
+        time.sleep(0.001)  # a program does something between reading and writing
         with path.open("r+" if path.exists() else "w") as file:
             file.write(json.dumps(entries, indent=2))
             file.truncate()
@@ -91,8 +88,11 @@ def _through_authlog(path: Path, number: int) -> Stored:
     return stored
 
 
-def _logins(number: int) -> Stored:
-    return [(f"provider-{number}-{n}", f"key-{number}-{n}") for n in range(LOGINS)]
+def _logins(number: int) -> Iterator[tuple[str, str]]:
+    """Yield the logins to store, each when all processes are about to store theirs."""
+    for n in range(LOGINS):
+        _begin[0].wait()
+        yield f"provider-{number}-{n}", f"key-{number}-{n}"
 
 
 def _keys(path: Path) -> dict[str, str]:

@@ -427,12 +427,12 @@ PLANTED = [
         "test_repair.py -k before_it_moved_the_mark",
     ),
     Planted(
-        "a-failed-read-removes-all",
-        "an empty object in the place of several logins may be a failed read",
-        "_engine/foreign.py",
-        " or (may_fail and not entries and len(newest.entries) > 1)",
-        "",
-        "test_foreign.py -k empty_object",
+        "trust-who-did-not-watch",
+        "only who watched the writer reads a tie as a removal",
+        "_engine/telling.py",
+        "        if held.after is not None:\n",
+        "        if True:\n",
+        "test_telling.py -k nobody_watched",
     ),
     Planted(
         "a-logout-reads-as-stale",

@@ -52,12 +52,8 @@ class Replaced:
     def take(self, *, closed: bool) -> list[Reading]:
         """Return what is to be told now; what the one writer left, or all that several left."""
         taken, self._readings = self._readings, []
-        if closed:
-            stat = os.fstat(self.file.descriptor)
-            if self._last != self.file.content:
-                if taken and taken[-1].content == self._last:
-                    taken.pop()
-                taken.append(Reading(self._last, stat))
+        if closed and self._last.rstrip() != self._whole:  # what is left is no whole object
+            taken.append(Reading(self._last, os.fstat(self.file.descriptor)))
         return taken if self.closes != 1 else taken[-1:]
 
     @property
