@@ -456,7 +456,7 @@ PLANTED = [
         "_engine/telling.py",
         "    if told is not None and _was_told(steps, told):\n        return None\n",
         "",
-        "test_telling.py -k by_its_stat",
+        "test_telling.py -k brings_nothing_old_back",
     ),
     Planted(
         "take-the-leftover-for-damage",
