@@ -327,6 +327,25 @@ def test_a_file_that_was_told_by_its_stat_brings_nothing_old_back(path: Path) ->
     assert log.get("b") == ApiKey("3")
 
 
+def test_a_file_that_its_writer_touched_after_it_was_told_takes_no_login_away(path: Path) -> None:
+    """Between its write and its ftruncate, which changes nothing, the file is looked at."""
+    log = AuthLog(path)
+    log.set("a", KEY)
+    log.set("b", KEY)
+    log.remove("b")
+    stale = written({"a": "k", "w1": "1", "w2": "2", "w3": "3"})
+    log.set("c", KEY)  # which the other program has not seen
+    path.write_bytes(stale)
+    told = log.adopt()
+    assert told is not None
+    assert set(log.all()) == {"a", "c", "w1", "w2", "w3"}
+    path.write_bytes(stale)
+    touched = int(told.time.timestamp() * 1e9) + 1_000_000
+    os.utime(path, ns=(touched, touched))
+    log.adopt()
+    assert set(log.all()) == {"a", "c", "w1", "w2", "w3"}
+
+
 def test_materialize_gives_auth_json_another_file_that_is_made_ready_before(path: Path) -> None:
     log = AuthLog(path)
     log.set("a", KEY)

@@ -95,8 +95,10 @@ gave its writer a file of its own) it is known that it is one write, looked at o
 to the newest state, an earlier state that equals it counts only if no newer one explains it by
 removals alone, a removal beside a change is meant if every state that the writer can have read had
 what it removed, and one that changes nothing costs no event. Behind a whole object, the bytes of a
-longer older file are no part of it. A guard has a folder of its own beside the segments, `guard/`:
-its lock, and files that were or are to be auth.json.
+longer older file are no part of it. A file that was adopted lately counts as a state, too: until it
+was replaced others could read it, and an ftruncate that changes nothing gives it another mtime. A
+guard has a folder of its own beside the segments, `guard/`: its lock, and files that were or are to
+be auth.json.
 """
 
 import re

@@ -1,6 +1,7 @@
 """Telling a foreign write as an event: what it meant, in the light of every state there was."""
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 
 import msgspec
 from msgspec import Struct
@@ -115,7 +116,8 @@ def tell_held(handle: Handle, tail: Tail, held: Held) -> Appended | None:
         *earlier, newest = states
         if held.after is not None:
             return foreign.read_held(newest, earlier[::-1], current, reading.filed)
-        meant = foreign.read_intent(newest, earlier[::-1], current, reading.filed, mtime)
+        bases = [*earlier[::-1], *_files(steps, mtime)]
+        meant = foreign.read_intent(newest, bases, current, reading.filed, mtime)
         return Nothing() if isinstance(meant, Heal) else meant
 
     draft = Draft(kind="heal", told=told, file=file, by=held.writer)
@@ -212,7 +214,7 @@ def _recall(
         _was_told(steps, told),
         foreign.says(current, entries),
         published,
-        tuple(earlier[::-1]),
+        (*earlier[::-1], *_files(steps, mtime)),
         tuple(state for state in past if foreign.says(state, entries)),
     )
 
@@ -225,6 +227,29 @@ def _states(steps: tuple[Step, ...]) -> list[Shown]:
         for step, ended in zip(steps, [*ends, None], strict=True)
         if step.shown is not None
     ]
+
+
+def _files(steps: tuple[Step, ...], mtime: int) -> list[Shown]:
+    """Return what stood in files that were adopted lately, newest first: until each was told and
+    replaced, others could read it, and its writer may have touched it again.
+    """
+    known = {step.public.seq: step.shown for step in steps}
+    found: list[Shown] = []
+    for before, step in pairwise(steps):
+        base = known.get(step.public.base or 0, {})
+        if step.public.kind == "adopt" and base is not None:
+            written = _changed(base, before.shown or {}, step.shown or {})
+            found.append(Shown(step.public.seq, written, codec.time_ns(step.public.time)))
+    return [file for file in found[::-1] if foreign.is_recent(file, mtime)]
+
+
+def _changed(
+    base: Mapping[str, bytes], before: Mapping[str, bytes], after: Mapping[str, bytes]
+) -> Mapping[str, bytes]:
+    """Return the base with what became of the one state in the other."""
+    gone = {name for name in before if name not in after}
+    changed = {name: raw for name, raw in after.items() if before.get(name) != raw}
+    return {name: raw for name, raw in {**base, **changed}.items() if name not in gone}
 
 
 def _may_be_read(state: Shown, after: int | None, since: int) -> bool:

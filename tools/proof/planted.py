@@ -427,6 +427,14 @@ PLANTED = [
         "test_repair.py -k before_it_moved_the_mark",
     ),
     Planted(
+        "forget-the-files",
+        "what stood in a file that was adopted lately could be read, and touched again",
+        "_engine/telling.py",
+        "        (*earlier[::-1], *_files(steps, mtime)),\n",
+        "        (*earlier[::-1],),\n",
+        "test_telling.py -k writer_touched",
+    ),
+    Planted(
         "trust-who-did-not-watch",
         "only who watched the writer reads a tie as a removal",
         "_engine/telling.py",
