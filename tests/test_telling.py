@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -319,7 +320,11 @@ def test_a_file_that_was_told_by_its_stat_is_told_once(path: Path) -> None:
 def test_a_file_that_was_told_by_its_stat_brings_nothing_old_back(path: Path) -> None:
     log = AuthLog(path)
     log.set("a", KEY)
-    stale, stat = written({"a": "k", "b": "2"}), path.stat()
+    stale, held = written({"a": "k", "b": "2"}), path.with_name("held")
+    held.touch()
+    later = time.time_ns() + 1_000_000_000
+    os.utime(held, ns=(later, later))
+    stat = held.stat()
     log.set("c", KEY)
     assert log.tell(stale, writer=OPENCODE, stat=stat) is not None
     log.set("b", ApiKey("3"))

@@ -10,6 +10,7 @@ from authlog_tools.guarding import kernel
 from authlog_tools.guarding.places import Was
 
 AGE = 2_000_000_000  # ns by which our file is older than it is: any later write has another mtime
+USUAL = 1 << 16  # bytes read at first: room for more would cost more than the reading
 LIMIT = 1 << 26  # bytes read of a file: a longer one holds no logins
 
 
@@ -80,7 +81,10 @@ class Leased:
 
     def read(self) -> bytes:
         """Return what it holds now."""
-        return os.pread(self.descriptor, LIMIT, 0)
+        content = os.pread(self.descriptor, USUAL, 0)
+        if len(content) == USUAL:
+            content += os.pread(self.descriptor, LIMIT, USUAL)
+        return content
 
     def is_breaking(self) -> bool:
         """Whether somebody waits for it."""
