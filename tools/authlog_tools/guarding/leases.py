@@ -12,7 +12,6 @@ from authlog_tools.guarding.holder import Holder
 from authlog_tools.guarding.places import Places
 from authlog_tools.guarding.report import Report
 
-EARLIER = -10  # the gate is to run before the writers that it lets in, where that is allowed
 TICK = 0.2  # s between two looks whether to end, while nothing happens
 LAST = 1.0  # s for which writers that are in a file are waited for at the end
 
@@ -34,8 +33,6 @@ def guard(
 
     """
     process, to_teller = teller.start(log, places, report, lock)
-    with contextlib.suppress(PermissionError):
-        os.nice(EARLIER)
     gate = Gate(places, to_teller, report)
     try:
         to_teller.send(messages.Rebuild())

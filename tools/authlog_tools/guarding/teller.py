@@ -16,6 +16,8 @@ from authlog_tools.guarding.places import Places
 from authlog_tools.guarding.report import Report
 from authlog_tools.tables import clean
 
+STALE = 5.0  # s before its write in which a program may have read: authlog's stale window
+NO_LOGINS = b"{}"  # what a logout leaves of the only login, and a failed read of several
 AGAIN = 1.0  # s after which is tried again what could not be told
 REMEMBERED = 1000  # files of auth.json of which is known what they showed
 
@@ -68,6 +70,7 @@ class Teller:
         self._gate = to_gate
         self._gates_process = gate
         self._shown = 0
+        self._newest = collections.deque([(time.monotonic(), log.seq())])  # since when, which seq
         self._made: list[int] = []
         self._seqs: collections.OrderedDict[int, int] = collections.OrderedDict()
         self._owes = False
@@ -106,6 +109,7 @@ class Teller:
             event = self._log.tell(
                 wrote.content,
                 writer=None,
+                after=None if wrote.content.strip() == NO_LOGINS else self._oldest(),
                 before=self._seqs.get(wrote.shown),
                 stat=stat,
                 ready=self._ready,
@@ -140,7 +144,15 @@ class Teller:
         self._owes = False
         self._made.append(self._shown)
 
+    def _oldest(self) -> int:
+        """Return the oldest state that a writer can have read who has just written."""
+        begun = time.monotonic() - STALE
+        while len(self._newest) > 1 and self._newest[1][0] <= begun:
+            self._newest.popleft()
+        return self._newest[0][1]
+
     def _published(self, seq: int) -> None:
+        self._newest.append((time.monotonic(), seq))
         made, self._made = self._made, []
         self._seqs.update(dict.fromkeys(made, seq))
         while len(self._seqs) > REMEMBERED:
