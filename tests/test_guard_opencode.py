@@ -16,7 +16,8 @@ pytestmark = [needs.leases, requires_opencode]
 
 
 @pytest.mark.parametrize("servers", [2, 3])
-def test_what_is_lost_was_reported(tmp_path: Path, servers: int) -> None:
+def test_a_login_that_is_lost_was_reported(tmp_path: Path, servers: int) -> None:
+    """A logout may also have come before its login was shown: see README."""
     program = find_opencode()
     assert program is not None
     opencode = Opencode(program, tmp_path)
@@ -28,7 +29,8 @@ def test_what_is_lost_was_reported(tmp_path: Path, servers: int) -> None:
     with foreign.guard(path, watch=False) as said:
         outcome = storm.storm(opencode, rounds, servers, own=log)
     assert outcome.acknowledged > 40
-    assert len(outcome.lost) <= foreign.reported(said), outcome.lost
+    logins = [lost for lost in outcome.lost if "its removal" not in lost]
+    assert len(logins) <= foreign.reported(said), logins
     assert storm.unknown_entries(path) == storm.UNKNOWN
 
 
