@@ -20,6 +20,9 @@ from authlog import ApiKey, AuthLog, testing
 from authlog_tools.guarding import holder
 from authlog_tools.guarding.places import Places, Was
 
+if sys.platform != "win32":
+    import fcntl
+
 LIMIT = 20.0  # s after which a test gives up
 REWRITER = (sys.executable, str(Path(__file__).with_name("rewriter.py")))
 KEY = ApiKey("k")
@@ -333,6 +336,23 @@ def test_in_a_storm_nothing_is_lost_that_was_not_reported(
     assert len(said) == 100
     assert len(lost) <= guard.reported
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+@needs.leases
+def test_it_ends_also_when_there_is_much_to_tell(
+    path: Path, log: AuthLog, start: Callable[..., Guard]
+) -> None:
+    log.set("large", ApiKey("k" * 40_000))
+    guard = start()
+    read = json.loads(path.read_bytes())
+    with Path(f"{path}.log", "publish.lock").open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for number in range(150):
+            entry = {"type": "api", "key": "k"}
+            path.write_text(json.dumps({**read, f"w-{number}": entry}))
+        guard.process.terminate()
+    assert guard.end() == 0
+    assert {f"w-{number}" for number in range(150)} <= set(on_disk(path))
 
 
 @needs.leases

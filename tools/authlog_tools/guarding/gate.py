@@ -5,6 +5,7 @@ the place of the file, by one exchange, and then the lease is let go: what is wr
 file that was auth.json, where it is read. Nobody is held longer than that takes.
 """
 
+import contextlib
 import os
 import signal
 import time
@@ -63,6 +64,23 @@ class Gate:
     def has_writers(self) -> bool:
         """Whether somebody has a file open that was replaced."""
         return bool(self._replaced)
+
+    def finish(self) -> None:
+        """Hold nobody up any more, and wait until the teller has told all and ended.
+
+        It waits for nothing but us: to take what it has made.
+        """
+        ended = False
+        with contextlib.suppress(EOFError):
+            while True:
+                self._take_over()
+                for file in self._files.values():
+                    file.release()
+                self._teller.flush()
+                if not ended and not self._teller.busy:
+                    self._teller.end()
+                    ended = True
+                signal.sigtimedwait({signal.SIGIO}, BUSY)
 
     def leave(self) -> None:
         """Close all files, and remove those that stand beside auth.json."""

@@ -44,7 +44,7 @@ def guard(
         end = time.monotonic() + LAST
         while gate.has_writers and time.monotonic() < end:
             gate.wait(TICK / 10)
-        to_teller.end()
+        gate.finish()
     finally:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(process, 0)

@@ -97,9 +97,7 @@ class ToTeller:
         return _up.decode(body), descriptors
 
     def end(self) -> None:
-        """Send the rest, and let the teller end after it."""
-        self._down.setblocking(True)
-        self._down.sendall(self._rest)
+        """Say that nothing more will come: then the teller ends, after it has told all."""
         self._down.shutdown(socket.SHUT_WR)
 
 
