@@ -11,7 +11,7 @@ import signal
 import time
 
 from authlog_tools.guarding import kernel
-from authlog_tools.guarding.kernel import CLOSE_WRITE, MODIFY, OVERFLOW
+from authlog_tools.guarding.kernel import CLOSE_WRITE, MODIFY, OPEN, OVERFLOW
 from authlog_tools.guarding.leased import Leased
 from authlog_tools.guarding.messages import Made, Rebuild, Sync, Told, ToTeller, Wrote
 from authlog_tools.guarding.places import Places
@@ -41,8 +41,8 @@ class Gate:
         self._until: dict[int, float] = {}  # when to forget one that is not auth.json any more
         self._inotify = kernel.Inotify()
         self._folder = self._inotify.folder(self._path.parent, _IN_PLACE | kernel.ATTRIB)
-        # Two watches see each close, so that no two equal events stand together and become one.
-        self._inotify.folder(places.folder, CLOSE_WRITE)
+        # Two watches see each of these, so that no two equal events stand together and become one.
+        self._inotify.folder(places.folder, CLOSE_WRITE | OPEN)
         self._inotify.folder(places.folder.parent, CLOSE_WRITE)
 
     def wait(self, timeout: float) -> None:
@@ -129,7 +129,7 @@ class Gate:
         try:
             if file.is_at(self._path):
                 self._swap(file)
-            watch = self._inotify.file(file.descriptor, MODIFY | CLOSE_WRITE)
+            watch = self._inotify.file(file.descriptor, MODIFY | CLOSE_WRITE | OPEN)
         finally:
             file.release()
         del self._files[file.was.inode]
@@ -173,6 +173,7 @@ class Gate:
                     self._wrote_before()
                 self._look()
         elif (replaced := self._replaced.get(watch)) is not None:
+            replaced.opens += bool(events & OPEN)
             replaced.closes += bool(events & CLOSE_WRITE)
             replaced.look()
 
@@ -209,7 +210,7 @@ class Gate:
         except FileNotFoundError:
             return  # the next event tells
         if not file.leased:
-            watch = self._inotify.file(file.descriptor, MODIFY | CLOSE_WRITE)
+            watch = self._inotify.file(file.descriptor, MODIFY | CLOSE_WRITE | OPEN)
             self._replaced[watch] = Replaced(file, watch)
             self._teller.send(Rebuild())
             return
@@ -241,7 +242,7 @@ class Gate:
             self._tell(replaced, reading)
         if replaced.unseen:
             self._report.collision(
-                f"{replaced.closes} writers met in {self._path}, "
+                f"{replaced.writers} writers met in {self._path}, "
                 f"{replaced.unseen} of their writes may be lost",
                 replaced.unseen,
             )

@@ -18,8 +18,8 @@ class Leased:
     """An open file that is auth.json, was it, or is to be.
 
     `path` is where it stands, `spare` a copy that is ready to take its place, `shown` the number
-    under which the teller knows what it showed, and `content` that. `leased` is False if somebody
-    had it open for writing when it was met.
+    under which the teller knows what it showed, `content` that, and `last` what it was last seen to
+    hold. `leased` is False if somebody had it open for writing when it was met.
     """
 
     def __init__(self, path: Path, descriptor: int, *, shown: int = 0, leased: bool) -> None:
@@ -30,7 +30,7 @@ class Leased:
         self.spare: Leased | None = None
         found = os.fstat(descriptor)
         self.was = Was(found.st_ino, found.st_mtime_ns)
-        self.content = self.read()
+        self.content = self.last = self.read()
 
     def __enter__(self) -> Self:
         return self

@@ -28,20 +28,20 @@ class Replaced:
     def __init__(self, file: Leased, watch: int) -> None:
         self.file = file
         self.watch = watch
+        self.opens = 0
         self.closes = 0
         self.changed = self.tried = time.monotonic()
-        self._last = file.content
         self._readings: list[Reading] = []
         self._distinct = 0
-        self._whole = file.content.rstrip()
+        self._whole = file.last.rstrip()
 
     def look(self) -> bool:
         """Read it, and keep what is new; return whether it has changed."""
         content = self.file.read()
-        if content == self._last:
+        if content == self.file.last:
             return False
         self.changed = time.monotonic()
-        was, self._last = self._last, content
+        was, self.file.last = self.file.last, content
         whole = content if _is_object(content) else _without_leftover(content, was)
         if whole is not None and whole.rstrip() != self._whole:
             self._whole = whole.rstrip()  # the same is met again when it is cut behind the object
@@ -52,14 +52,20 @@ class Replaced:
     def take(self, *, closed: bool) -> list[Reading]:
         """Return what is to be told now; what the one writer left, or all that several left."""
         taken, self._readings = self._readings, []
-        if closed and self._last.rstrip() != self._whole:  # what is left is no whole object
-            taken.append(Reading(self._last, os.fstat(self.file.descriptor)))
-        return taken if self.closes != 1 else taken[-1:]
+        last = self.file.last
+        if closed and last.rstrip() != self._whole:  # what is left is no whole object
+            taken.append(Reading(last, os.fstat(self.file.descriptor)))
+        return taken if self.writers != 1 else taken[-1:]
+
+    @property
+    def writers(self) -> int:
+        """How many have been in it; two closes at the very same time look like one."""
+        return max(self.opens, self.closes)
 
     @property
     def unseen(self) -> int:
         """How many writes may have been overwritten before anybody saw them."""
-        return max(0, self.closes - self._distinct) if self.closes > 1 else 0
+        return max(0, self.writers - self._distinct) if self.writers > 1 else 0
 
 
 def _without_leftover(content: bytes, was: bytes) -> bytes | None:
