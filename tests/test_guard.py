@@ -355,6 +355,41 @@ def test_it_ends_also_when_there_is_much_to_tell(
     assert {f"w-{number}" for number in range(150)} <= set(on_disk(path))
 
 
+STUCK = """
+import os, sys
+from authlog_tools.guarding import kernel
+from authlog_tools.main import main
+
+def exchange(one, other):
+    print("stuck", flush=True)
+    os.read(0, 1)
+    raise OSError(5, "Input/output error")
+
+kernel.can_exchange = lambda folder: True
+kernel.exchange = exchange
+sys.exit(main(["guard", "--path", sys.argv[1]]))
+"""
+
+
+@needs.leases
+def test_a_writer_goes_on_though_the_disk_stands_still(path: Path, log: AuthLog) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", STUCK, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    ) as guard:
+        assert guard.stdout is not None and guard.stderr is not None
+        assert "guarding" in guard.stderr.readline()
+        subprocess.run([*REWRITER, "in_place", str(path), "b"], check=True, timeout=LIMIT)
+        assert guard.stdout.readline() == "stuck\n"
+        assert "the disk is slow" in guard.stderr.readline()
+        guard.terminate()
+        guard.communicate("\n", timeout=LIMIT)
+    assert {"a", "b"} <= set(on_disk(path))
+
+
 @needs.leases
 def test_authlogs_own_changes_are_never_lost_beside_a_storm(
     path: Path, log: AuthLog, start: Callable[..., Guard]

@@ -11,6 +11,7 @@ import signal
 import time
 
 from authlog_tools.guarding import kernel
+from authlog_tools.guarding.deadline import Deadline
 from authlog_tools.guarding.kernel import CLOSE_WRITE, MODIFY, OPEN, OVERFLOW
 from authlog_tools.guarding.leased import Leased
 from authlog_tools.guarding.messages import Made, Rebuild, Sync, Told, ToTeller, Wrote
@@ -20,7 +21,6 @@ from authlog_tools.guarding.report import Report
 
 LINGER = 1.0  # s for which a replaced file is kept: a writer may have resolved the path before
 LINGERING = 64  # replaced files that are kept at a time
-SPIN = 0.02  # s for which a file that writers share is read again and again
 BUSY = 0.01  # s after which a message is tried again to be sent
 QUIET = 0.1  # s without a change after which is told what a writer left that stays
 FRESH = 1_000_000_000  # ns: a younger file was not made by authlog, which makes them older
@@ -36,6 +36,9 @@ class Gate:
         self._places = places
         self._teller = teller
         self._report = report
+        self._deadline = Deadline(report)
+        self._deadline.start()
+        self._current: Leased | None = None  # probably auth.json: it is looked at first
         self._files: dict[int, Leased] = {}  # by inode: all that are leased
         self._replaced: dict[int, Replaced] = {}  # by watch: those with writers in them
         self._until: dict[int, float] = {}  # when to forget one that is not auth.json any more
@@ -48,12 +51,11 @@ class Gate:
     def wait(self, timeout: float) -> None:
         """Wait until something happens, and do what is to be done."""
         self.step()
-        if self._is_hot():
-            return
         if self._teller.busy:
             self._teller.flush()
             timeout = min(timeout, BUSY)
-        signal.sigtimedwait({signal.SIGIO}, timeout)
+        if signal.sigtimedwait({signal.SIGIO}, timeout) is not None:
+            self._let_in_at_once()
 
     @property
     def stands(self) -> bool:
@@ -96,16 +98,18 @@ class Gate:
         for replaced in list(self._replaced.values()):
             replaced.look()
             self._settle(replaced)
+        self._prepare()
         self._forget()
-
-    def _is_hot(self) -> bool:
-        """Whether somebody has just been let in: of writers in one file each is to be seen."""
-        now = time.monotonic()
-        return any(now - replaced.changed < SPIN for replaced in self._replaced.values())
 
     # Letting writers in
 
+    def _let_in_at_once(self) -> None:
+        """Let those in who wait for auth.json: who comes meanwhile gets the same file."""
+        while self._current is not None and self._current.is_breaking():
+            self._give(self._current)
+
     def _let_in(self) -> None:
+        self._let_in_at_once()
         self._take_over()
         for file in list(self._files.values())[::-1]:  # the newest is the likeliest
             if file.is_breaking():
@@ -118,7 +122,7 @@ class Gate:
                     file = Leased(self._path, descriptor, shown=shown, leased=True)
                     place = self._places.replaced(file.was)
                     file.spare = Leased(place, spare, shown=shown, leased=True)
-                    self._files[file.was.inode] = file
+                    self._files[file.was.inode] = self._current = file
                 case Told(), _:
                     self._report.told += 1
                 case _:
@@ -126,12 +130,14 @@ class Gate:
 
     def _give(self, file: Leased) -> None:
         """Give a file to those who wait for it, after another has taken its place."""
+        self._deadline.begin(file)
         try:
-            if file.is_at(self._path):
+            if file is self._current or file.is_at(self._path):
                 self._swap(file)
             watch = self._inotify.file(file.descriptor, MODIFY | CLOSE_WRITE | OPEN)
         finally:
             file.release()
+        self._deadline.end()
         del self._files[file.was.inode]
         self._replaced[watch] = Replaced(file, watch)
 
@@ -154,8 +160,15 @@ class Gate:
             self._files[spare.was.inode] = spare
             return
         file.path, spare.path = place, self._path
-        self._files[spare.was.inode] = spare
+        self._files[spare.was.inode] = self._current = spare
         self._teller.send(Sync())
+
+    def _prepare(self) -> None:
+        """Have a spare ready for who comes next."""
+        file = self._current
+        if file is not None and file.leased and file.spare is None:
+            with contextlib.suppress(OSError):  # it is tried again when it is needed, and said then
+                file.spare = file.copied(self._places.replaced(file.was), os.getpid())
 
     # What happens
 
@@ -214,7 +227,7 @@ class Gate:
             self._replaced[watch] = Replaced(file, watch)
             self._teller.send(Rebuild())
             return
-        self._files[file.was.inode] = file
+        self._files[file.was.inode] = self._current = file
         if time.time_ns() - file.was.mtime < FRESH:
             self._teller.send(Rebuild())
 

@@ -1,9 +1,9 @@
-"""What of Linux no module of Python calls: leases, the exchange of two files, and inotify.
+"""What of Linux no module of Python calls: leases, exchanges, timers, inotify.
 
 All of it announces itself by SIGIO, which is blocked and waited for: it is pending or it is not, so
 nothing is missed and nothing is queued.
 
-Source: man 2 fcntl (leases), man 2 rename, man 7 inotify.
+Source: man 2 fcntl (leases), man 2 rename, man 2 timerfd_create, man 7 inotify.
 """
 
 import ctypes
@@ -21,6 +21,8 @@ OVERFLOW = 0x4000
 _ONLYDIR = 0x01000000
 _EXCHANGE = 2
 _AT_FDCWD = -100
+_MONOTONIC = 1
+_TIME = struct.Struct("@llll")  # struct itimerspec: seconds and ns of the interval, of the value
 _EVENT = struct.Struct("iIII")
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -66,6 +68,20 @@ def exchange(one: bytes, other: bytes) -> None:
     """
     if _libc.renameat2(_AT_FDCWD, one, _AT_FDCWD, other, _EXCHANGE) != 0:
         raise _error()
+
+
+def timer() -> int:
+    """Return a descriptor that can be read once its time has come."""
+    descriptor = int(_libc.timerfd_create(_MONOTONIC, os.O_CLOEXEC))
+    if descriptor < 0:
+        raise _error()
+    return descriptor
+
+
+def set_timer(descriptor: int, seconds: float) -> None:
+    """Let its time come in so many seconds, 0 for never; what was set before is forgotten."""
+    whole, part = divmod(int(seconds * 1e9), 10**9)
+    _libc.timerfd_settime(descriptor, 0, _TIME.pack(0, 0, whole, part), None)
 
 
 def announce(descriptor: int) -> None:
