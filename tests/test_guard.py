@@ -339,6 +339,22 @@ def test_in_a_storm_nothing_is_lost_that_was_not_reported(
 
 
 @needs.leases
+def test_a_logout_from_a_login_that_was_not_shown_yet_is_reported(
+    path: Path, log: AuthLog, start: Callable[..., Guard]
+) -> None:
+    guard = start()
+    read = json.loads(path.read_bytes())
+    with Path(f"{path}.log", "publish.lock").open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # what is written now is shown later
+        path.write_text(json.dumps({**read, "b": {"type": "api", "key": "k"}}))
+        path.write_text(json.dumps(json.loads(path.read_bytes())))  # without b: it is not there
+    guard.until(lambda line: "collision" in line)
+    assert guard.end() == 0
+    assert guard.reported == 1
+    assert set(on_disk(path)) == {"a", "b"}
+
+
+@needs.leases
 def test_it_ends_also_when_there_is_much_to_tell(
     path: Path, log: AuthLog, start: Callable[..., Guard]
 ) -> None:

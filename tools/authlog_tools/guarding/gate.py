@@ -14,7 +14,7 @@ from authlog_tools.guarding import kernel
 from authlog_tools.guarding.deadline import Deadline
 from authlog_tools.guarding.kernel import CLOSE_WRITE, MODIFY, OPEN, OVERFLOW
 from authlog_tools.guarding.leased import Leased
-from authlog_tools.guarding.messages import Made, Rebuild, Sync, Told, ToTeller, Wrote
+from authlog_tools.guarding.messages import Made, Rebuild, Sync, Told, ToTeller, Vain, Wrote
 from authlog_tools.guarding.places import Places
 from authlog_tools.guarding.replaced import Reading, Replaced
 from authlog_tools.guarding.report import Report
@@ -125,6 +125,12 @@ class Gate:
                     self._files[file.was.inode] = self._current = file
                 case Told(), _:
                     self._report.told += 1
+                case Vain(), _:
+                    self._report.collision(
+                        f"a program changed nothing in {self._path}, which did not show the newest "
+                        "logins yet: a logout from one, 1 of their writes may be lost",
+                        1,
+                    )
                 case _:
                     raise AssertionError(received)
 

@@ -41,8 +41,12 @@ class Told(msgspec.Struct, frozen=True, tag=True):
     """A foreign write was told."""
 
 
+class Vain(msgspec.Struct, frozen=True, tag=True):
+    """A program wrote and changed nothing that it could see, while newer logins were not shown."""
+
+
 Down = Wrote | Rebuild | Sync
-Up = Made | Told
+Up = Made | Told | Vain
 
 _down = msgspec.msgpack.Decoder(Down)
 _up = msgspec.msgpack.Decoder(Up)

@@ -53,8 +53,10 @@ class Replaced:
         """Return what is to be told now; what the one writer left, or all that several left."""
         taken, self._readings = self._readings, []
         last = self.file.last
-        if closed and last.rstrip() != self._whole:  # what is left is no whole object
-            taken.append(Reading(last, os.fstat(self.file.descriptor)))
+        found = os.fstat(self.file.descriptor)
+        vain = not self._distinct and found.st_mtime_ns != self.file.was.mtime
+        if closed and (vain or last.rstrip() != self._whole):  # what is left may be no whole object
+            taken.append(Reading(last, found))
         return taken if self.writers != 1 else taken[-1:]
 
     @property

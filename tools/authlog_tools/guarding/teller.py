@@ -11,7 +11,7 @@ import authlog
 from authlog_tools.guarding import kernel, messages
 from authlog_tools.guarding.holder import Holder
 from authlog_tools.guarding.leased import Leased
-from authlog_tools.guarding.messages import Made, Rebuild, Sync, ToGate, Told, ToTeller, Wrote
+from authlog_tools.guarding.messages import Made, Rebuild, Sync, ToGate, Told, ToTeller, Vain, Wrote
 from authlog_tools.guarding.places import Places
 from authlog_tools.guarding.report import Report
 from authlog_tools.tables import clean
@@ -120,6 +120,9 @@ class Teller:
             event = error.event
         if event is None:
             self._report.say("a program wrote what is there already")
+            seen = self._seqs.get(wrote.shown)
+            if seen is None or seen < self._newest[-1][1]:
+                self._gate.send(Vain())
             return
         self._published(event.seq)
         self._say(event)
