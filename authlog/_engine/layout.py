@@ -1,6 +1,7 @@
 """Which files there are and what they are called.
 
-Nothing else spells a name. Quarantined files hold the bytes as they were found; the name says why
+Nothing else in the library spells a name; `guard/` beside the segments is that of the command
+`authlog guard`. Quarantined files hold the bytes as they were found; the name says why
 and where they come from, the file's mtime when.
 """
 
